@@ -1,0 +1,61 @@
+"""What can come in: deliveries as they were received, and the hints read from them. Past tense, host-neutral."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.core.model import ChangeRef, RepoRef
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A verified webhook as it came: ``body`` are the raw bytes, ``id`` the host's own delivery id."""
+
+    host: str
+    id: str
+    event: str
+    body: bytes
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeTouched:
+    """Something about a change may be different. ``pusher`` is set when ``head`` was just pushed by that login."""
+
+    ref: ChangeRef
+    head: str = ""
+    pusher: str = ""
+    updated_at: datetime | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BranchMoved:
+    """A branch was pushed (or a change merged into it). ``before`` is empty for a new branch."""
+
+    repo: RepoRef
+    branch: str
+    before: str
+    after: str
+    pusher: str = ""
+    forced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CommitTouched:
+    """A status or check on a commit changed; whichever changes have it as head may be different."""
+
+    repo: RepoRef
+    sha: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Nothing for us, and why."""
+
+    why: str
+
+
+Hint = ChangeTouched | BranchMoved | CommitTouched | Ignored

@@ -1,0 +1,211 @@
+"""What Headgate remembers of a change: requests, gate records, faces shown, the merge, refusals.
+
+One change's memory is one versioned value, saved whole and conditionally: whatever one advance decided is
+written in one transaction or not at all.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.core.model import ChangeRef, HostFacts, Permission
+from bot.core.project import Selection
+
+MEMORY_FORMAT = 1
+"""Bumped with every incompatible layout of :class:`Memory`; a program refuses a newer one (law 17)."""
+
+
+class Verb(enum.Enum):
+    """The commands; the words people type."""
+
+    PLAN = "plan"
+    DEPLOY = "deploy"
+    MERGE = "merge"
+    HOLD = "hold"
+    UNHOLD = "unhold"
+    UNLOCK = "unlock"
+    OK_TO_PLAN = "ok-to-plan"
+    EXPLAIN = "explain"
+    HELP = "help"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One parsed command. ``words`` are project names or patterns (or the SHA of ok-to-plan).
+
+    ``accept`` is the fingerprint (or its beginning) of ``deploy --accept``; ``reason`` free text of hold.
+    """
+
+    verb: Verb
+    words: tuple[str, ...] = ()
+    all: bool = False
+    accept: str = ""
+    state: bool = False
+    reason: str = ""
+
+
+class Judgement(enum.Enum):
+    OPEN = "open"
+    """Not judged yet, or granted and still waiting (``/merge`` before the gate opens)."""
+    DONE = "done"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A command somebody gave, bound at absorption to the head whose face they had before them (law 8).
+
+    ``id`` is the comment's id and the command's position in it. ``permission`` is what it was judged on.
+    ``command`` is None when the words were not understood; ``answer`` then says what would have been.
+    """
+
+    id: str
+    author: str
+    at: datetime
+    head: str
+    command: Command | None
+    permission: Permission = Permission.NONE
+    judgement: Judgement = Judgement.OPEN
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """An approval that counted, with the effect sets it covered (project -> fingerprint)."""
+
+    login: str
+    at: datetime
+    sha: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateRecord:
+    """Proof that the gate was open: for this head, onto this base, under these rules, for these effects.
+
+    ``closed_at`` is None while it stands. ``effects`` maps project names to fingerprints.
+    """
+
+    id: str
+    head: str
+    base_ref: str
+    base: str
+    tree: str
+    rules_digest: str
+    opened_at: datetime
+    approvals: tuple[Covered, ...] = ()
+    effects: Mapping[str, str] = field(default_factory=dict)
+    closed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FaceShown:
+    """One published face: when it stood, for which commit, showing which effects."""
+
+    at: datetime
+    head: str
+    base_ref: str
+    effects: Mapping[str, str] = field(default_factory=dict)
+
+
+class CheckConclusion(enum.Enum):
+    PENDING = "pending"
+    SUCCESS = "success"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckShown:
+    """A check as we last set it on a commit."""
+
+    name: str
+    sha: str
+    conclusion: CheckConclusion
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What stands on the host now, as far as we know. ``pages`` are (comment id, digest of its body)."""
+
+    pages: tuple[tuple[str, str], ...] = ()
+    checks: tuple[CheckShown, ...] = ()
+    deployments: Mapping[str, str] = field(default_factory=dict)
+    """``environment/run id`` -> ``host's deployment id:state``."""
+
+
+@dataclass(frozen=True, slots=True)
+class MergeRecord:
+    """How the change came onto the target branch, told by the branch's own movement (law 12).
+
+    ``mechanical`` is True when merging ``head`` onto ``first_parent`` gives exactly ``tree``: nobody slipped
+    anything in. ``order`` is the position on the first-parent line. ``admitted`` names the gate record under
+    which it may deploy; empty when it bypassed the gate (``why_not`` then says what was missing).
+    """
+
+    sha: str
+    first_parent: str
+    tree: str
+    order: int
+    at: datetime
+    by: str
+    mechanical: bool
+    rules_digest: str
+    admitted: str = ""
+    why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The host refused an effect: how often, until when it is not tried again, and its words."""
+
+    attempts: int
+    not_before: datetime
+    reason: str
+
+
+class IntentState(enum.Enum):
+    """What became of one target's share in a merged change."""
+
+    WAITING = "waiting"
+    DEPLOYED = "deployed"
+    STOPPED = "stopped"
+    """Failed, differs, or was never admitted: what it left undeployed is inherited by the next change."""
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A merged change's claim on one target, in target-branch order."""
+
+    change: ChangeRef
+    project: str
+    target: str
+    order: int
+    sha: str
+    state: IntentState
+    since: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Everything Headgate remembers of one change, saved whole under a version number."""
+
+    format: int = MEMORY_FORMAT
+    host: HostFacts | None = None
+    selection: Selection | None = None
+    selection_key: str = ""
+    requests: tuple[Request, ...] = ()
+    records: tuple[GateRecord, ...] = ()
+    faces: tuple[FaceShown, ...] = ()
+    published: Published = Published()
+    merge: MergeRecord | None = None
+    said: tuple[str, ...] = ()
+    """Keys of short comments and notifications that were already made; each is made once."""
+    refusals: Mapping[str, Refusal] = field(default_factory=dict)
+    pushers: Mapping[str, str] = field(default_factory=dict)
+    seen_comment: str = ""
+    planning_since: datetime | None = None
