@@ -455,9 +455,7 @@ class Deliveries(Protocol):
 
     def unabsorbed(self, limit: int = 100) -> tuple[Delivery, ...]: ...
 
-    def absorb(
-        self, delivery: Delivery, hints: Sequence[Hint], touched: Sequence[ChangeRef], outcome: str
-    ) -> None:
+    def absorb(self, delivery: Delivery, hints: Sequence[Hint], touched: Sequence[ChangeRef], outcome: str) -> None:
         """Mark the delivery absorbed and the changes dirty (refetch, pushers noted), in one transaction."""
         ...
 
@@ -603,9 +601,7 @@ class Store(Deliveries, Changes, Runs, Targets, Outbox, Protocol):
 
     def audit(self, entry: AuditEntry, now: datetime) -> None: ...
 
-    def audit_rows(
-        self, subject: str | None = None, after: int = 0, limit: int = 1000
-    ) -> tuple[AuditRow, ...]: ...
+    def audit_rows(self, subject: str | None = None, after: int = 0, limit: int = 1000) -> tuple[AuditRow, ...]: ...
 
     def verify_audit(self) -> int:
         """Rows checked; raises StoreConflict naming the first row whose chain is broken."""
@@ -684,3 +680,67 @@ class Chat(Protocol):
     """One destination. Raises HostBusy (try later), HostDenied (never will)."""
 
     def send(self, message: Message) -> None: ...
+
+
+# -------------------------------------------------------------------------------------------- mirror
+
+
+@dataclass(frozen=True, slots=True)
+class MergeResult:
+    """Merging head onto base in the mirror: a synthetic commit and its tree, or the files in conflict."""
+
+    commit: str
+    tree: str
+    conflicts: tuple[str, ...] = ()
+
+
+class Mirror(Protocol):
+    """A bare mirror of one repository: everything is read here without a working tree.
+
+    Raises HostBusy (the remote cannot be reached), HostGone (an object is not there), HostDenied.
+    """
+
+    def fetch(self, wants: Sequence[str], *, branch: str = "", change: int = 0) -> None:
+        """Make the commits in ``wants`` present; one trip at most, none when they are all here already."""
+        ...
+
+    def branch_head(self, branch: str) -> str:
+        """Ask the remote for a branch's commit (fetches it)."""
+        ...
+
+    def has(self, sha: str) -> bool: ...
+
+    def tree(self, sha: str) -> str: ...
+
+    def merge(self, base: str, head: str) -> MergeResult:
+        """Deterministic: the same two commits always give the same synthetic commit."""
+        ...
+
+    def merge_base(self, base: str, head: str) -> str: ...
+
+    def is_ancestor(self, older: str, newer: str) -> bool: ...
+
+    def first_parents(self, sha: str, since: str = "", limit: int = 500) -> tuple[str, ...]:
+        """The first-parent line from ``sha`` back to (not including) ``since``, newest first."""
+        ...
+
+    def order(self, sha: str) -> int:
+        """Number of commits on the first-parent line up to ``sha``."""
+        ...
+
+    def parents(self, sha: str) -> tuple[str, ...]: ...
+
+    def changed_paths(self, base: str, head: str) -> tuple[str, ...]:
+        """Paths that differ between two trees or commits, both sides of a rename, sorted."""
+        ...
+
+    def source(self, sha: str) -> Source: ...
+
+    def digest(self, sha: str, paths: Sequence[str]) -> str:
+        """Identifies the content of these files and directories in a tree (git object ids, no reading)."""
+        ...
+
+    def checkout(self, sha: str, paths: Sequence[str], at: Path) -> None:
+        """A sparse work tree of ``paths`` (directories with all below, and files); links that leave the tree
+        are refused (HostDenied); hooks, filters, submodules and LFS are off."""
+        ...

@@ -70,7 +70,7 @@ UNKNOWN = Value(ValueKind.UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One attribute that differs. ``path`` is dotted, list positions in brackets: ``tags.owner``, ``rule[0].port``."""
+    """One attribute that differs. ``path`` is dotted, positions in brackets: ``tags.owner``, ``rule[0].port``."""
 
     path: str
     before: Value
