@@ -1,0 +1,173 @@
+"""The operator's settings and the rules in force for one repository: valid values, no files, no secrets read.
+
+Secrets appear only as :class:`SecretRef`; wiring reads them when they are used.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from bot.core.project import DeployMode
+
+
+class Mode(enum.Enum):
+    """How far Headgate goes in a repository; a repository joins in steps."""
+
+    OBSERVE = "observe"
+    """Records what it would say; says nothing."""
+    COMMENT = "comment"
+    """Speaks; blocks nothing, deploys nothing."""
+    ENFORCE = "enforce"
+
+
+class Survival(enum.Enum):
+    """What a review survives. New effects always drop it."""
+
+    SAME_HEAD = "same_head"
+    SAME_EFFECTS = "same_effects"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """Where a secret is: a file's path or an environment variable's name. Never the secret."""
+
+    kind: str
+    """``file`` or ``env``."""
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a step of an environment is given: variables, plain or read from a secret's place."""
+
+    env: Mapping[str, str] = field(default_factory=dict)
+    secret_env: Mapping[str, SecretRef] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """An environment: how many must approve, what must be green, what goes before, which credentials.
+
+    ``approvals`` counts people who did not contribute. ``after`` names environments whose share of a change is
+    deployed first. ``volatile`` are ``ADDRESS-GLOB:ATTRIBUTE-GLOB`` patterns whose values may differ between
+    review and deploy (never for a delete or replace).
+    """
+
+    name: str
+    approvals: int = 0
+    required_checks: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    survive: Survival = Survival.SAME_HEAD
+    deploy: DeployMode = DeployMode.ON_MERGE
+    volatile: tuple[str, ...] = ()
+    plan: Grant = Grant()
+    apply: Grant = Grant()
+    network: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RepoRules:
+    """The rules in force for one repository.
+
+    ``branches`` are the target branches that are planned, gated and deployed; empty means the default branch.
+    ``environments`` maps an environment's name to the path globs granted to it, in order: the first match wins.
+    ``max_projects`` more affected projects than this wait for ``/plan --all``.
+    """
+
+    match: str
+    mode: Mode = Mode.ENFORCE
+    branches: tuple[str, ...] = ()
+    environments: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    merge_method: str = "merge"
+    auto_merge: bool = False
+    max_projects: int = 50
+    digest: str = ""
+    """Identifies these rules together with their environments' gates (not their credentials)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostSettings:
+    """How one Git host is reached. ``kind`` is a key of HOSTS; ``poll`` is None when webhooks are relied on."""
+
+    name: str
+    kind: str
+    url: str = ""
+    token: SecretRef | None = None
+    app_id: int = 0
+    app_key: SecretRef | None = None
+    webhook_secrets: tuple[SecretRef, ...] = ()
+    poll: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRoute:
+    """Which messages go where. ``when`` are kinds: started, succeeded, failed, waiting, stray; empty means all.
+
+    ``kind`` is a key of CHATS; ``options`` are that chat's plain settings, ``secrets`` its secret ones.
+    """
+
+    name: str
+    kind: str
+    when: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, SecretRef] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that keep one change from harming the rest. Times in seconds, sizes in bytes."""
+
+    plan_timeout: float = 1800.0
+    deploy_timeout: float = 7200.0
+    lease: float = 60.0
+    advance_lease: float = 60.0
+    shutdown_grace: float = 60.0
+    runs: int = 4
+    log_bytes: int = 10 * 2**20
+    checkout_bytes: int = 2 * 2**30
+    keep_days: int = 90
+    comment_pages: int = 5
+    quiet_plan: float = 20.0
+    """A comment that says "planning" is posted only when planning takes longer than this."""
+    reminder: float = 12 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where the two HTTP services listen: webhooks may be public, pages are not (sign-in comes later)."""
+
+    webhooks: str = "127.0.0.1:8400"
+    pages: str = "127.0.0.1:8401"
+    public_url: str = ""
+    """How people reach the pages; links are made with it. Empty: ``http://`` + ``pages``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything in ``headgate-server.yaml``, valid. ``data`` is a directory; ``database`` an SQLAlchemy URL."""
+
+    instance: str = "headgate"
+    data: str = ""
+    database: str = ""
+    database_secret: SecretRef | None = None
+    redis: str = ""
+    redis_secret: SecretRef | None = None
+    durability: str = "kill"
+    artifact_key: SecretRef | None = None
+    artifacts: str = "database"
+    listen: Listen = Listen()
+    hosts: Mapping[str, HostSettings] = field(default_factory=dict)
+    repositories: tuple[RepoRules, ...] = ()
+    environments: Mapping[str, Environment] = field(default_factory=dict)
+    chat: tuple[ChatRoute, ...] = ()
+    limits: Limits = Limits()
+    path: str = ""
+    """Directories where tools are looked for; empty: a fixed default."""
+
+    def environment(self, name: str) -> Environment:
+        """The environment of that name, with defaults when the operator wrote nothing about it."""
+        return self.environments.get(name) or Environment(name)
