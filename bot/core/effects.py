@@ -1,0 +1,182 @@
+"""What the bot will do: imperative, idempotent, coarse. ``decide`` returns these; ``flow.perform`` does them.
+
+State effects change only what Headgate remembers; all of one decision are written in one transaction. Host
+effects speak to the Git host, each is tried on its own, and a refusal becomes a fact of the next snapshot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.core.model import Permission
+from bot.core.record import CheckConclusion, FaceShown, GateRecord, Intent, Judgement, MergeRecord
+from bot.core.runs import Run
+
+# ------------------------------------------------------------------------------------- state effects
+
+
+@dataclass(frozen=True, slots=True)
+class StartRun:
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRun:
+    run_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenGate:
+    """Write the record before anything turns green."""
+
+    record: GateRecord
+
+
+@dataclass(frozen=True, slots=True)
+class CloseGate:
+    record_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A request's outcome. ``answer`` is said to the person when it is not empty."""
+
+    request_id: str
+    judgement: Judgement
+    permission: Permission
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordMerge:
+    merge: MergeRecord
+    intents: tuple[Intent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseTarget:
+    """A person said that nobody holds this target any more."""
+
+    target: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """A chat message; told once per key. ``kind``: started, succeeded, failed, waiting, stray."""
+
+    key: str
+    kind: str
+    environment: str
+    title: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Remember that something was dealt with, so that it is not done again."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotePlanning:
+    """Remember since when people have been waiting for plans (None: they no longer are)."""
+
+    since: datetime | None
+
+
+# -------------------------------------------------------------------------------------- host effects
+
+
+@dataclass(frozen=True, slots=True)
+class PublishComment:
+    """The face's comment: page bodies in order. Performed by comparing with what stands."""
+
+    pages: tuple[str, ...]
+    shown: FaceShown
+
+
+@dataclass(frozen=True, slots=True)
+class PublishCheck:
+    name: str
+    sha: str
+    conclusion: CheckConclusion
+    summary: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """A short new comment, once per key, only when a person must act (edits do not notify) or asked."""
+
+    key: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class MergeChange:
+    head: str
+    method: str
+    asked_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishDeployment:
+    """Tell the host how a deploy stands. ``state``: queued, in_progress, success, failure, inactive."""
+
+    key: str
+    sha: str
+    environment: str
+    state: str
+    description: str
+    url: str = ""
+
+
+# --------------------------------------------------------------------------------------------- time
+
+
+@dataclass(frozen=True, slots=True)
+class WakeAt:
+    """Look at this change again at that time even if nothing happens before."""
+
+    at: datetime
+
+
+StateEffect = (
+    StartRun | CancelRun | OpenGate | CloseGate | Judge | RecordMerge | ReleaseTarget | Tell | Note | NotePlanning
+)
+HostEffect = PublishComment | PublishCheck | Say | MergeChange | PublishDeployment
+Effect = StateEffect | HostEffect | WakeAt
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Effects in the order they are performed; ``wake_at`` the earliest ``WakeAt``, None for never."""
+
+    state: tuple[StateEffect, ...] = ()
+    host: tuple[HostEffect, ...] = ()
+    wake_at: datetime | None = None
+
+    def effects(self) -> tuple[Effect, ...]:
+        """All of them as one tuple."""
+        wake: tuple[Effect, ...] = (WakeAt(self.wake_at),) if self.wake_at else ()
+        return (*self.state, *self.host, *wake)
+
+
+def key_of(effect: HostEffect) -> str:
+    """What a refusal of this effect is remembered under."""
+    match effect:
+        case PublishComment():
+            return "comment"
+        case PublishCheck(name=name, sha=sha):
+            return f"check:{name}:{sha}"
+        case Say(key=key):
+            return f"say:{key}"
+        case MergeChange(head=head):
+            return f"merge:{head}"
+        case PublishDeployment(key=key):
+            return f"deployment:{key}"

@@ -1,0 +1,120 @@
+"""Everything a decision may look at, as one value: facts of the host, the mirror, the store, and the time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.core.effectset import EffectSet
+from bot.core.model import Change, ChangeRef, HostFacts
+from bot.core.project import Selection
+from bot.core.record import GateRecord, Intent, Memory
+from bot.core.rules import Environment, Limits, RepoRules
+from bot.core.runs import Run, RunKind
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFact:
+    """What stands on a target, seen from this change.
+
+    ``ahead`` are intents of earlier merges that still wait or run; ``inherited`` what earlier merges left
+    undeployed (this change's plan contains it, and approvals must postdate it).
+    """
+
+    target: str
+    deployed_sha: str = ""
+    deployed_order: int = 0
+    locked_by: str = ""
+    locked_since: datetime | None = None
+    frozen: str = ""
+    ahead: tuple[Intent, ...] = ()
+    inherited: tuple[Intent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MergeFact:
+    """How the host's merge looks on the target branch itself, read in the mirror.
+
+    ``order`` is 0 while the commit is not on the first-parent line of the target branch.
+    """
+
+    sha: str
+    first_parent: str
+    tree: str
+    order: int
+    mechanical: bool
+    rules_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One change at one moment. ``memory.host`` and ``memory.selection`` are present once the host was read.
+
+    ``sets`` holds every effect set named by a fingerprint that a decision may need. ``rival`` maps a project's
+    name to other open changes on the same target. ``paused`` is the operator's reason, empty when not paused.
+    ``bot`` is our own login on the host; ``link`` the URL of this change's page.
+    """
+
+    now: datetime
+    ref: ChangeRef
+    rules: RepoRules
+    environments: Mapping[str, Environment]
+    limits: Limits
+    memory: Memory
+    runs: tuple[Run, ...] = ()
+    sets: Mapping[str, EffectSet] = field(default_factory=dict)
+    targets: Mapping[str, TargetFact] = field(default_factory=dict)
+    merge: MergeFact | None = None
+    rivals: Mapping[str, tuple[ChangeRef, ...]] = field(default_factory=dict)
+    stray: tuple[str, ...] = ()
+    """Direct pushes to the target branch that no change explains, oldest first, as sentences."""
+    paused: str = ""
+    bot: str = ""
+    link: str = ""
+    instance: str = "headgate"
+    comment_limit: int = 65536
+    review_has_sha: bool = True
+
+    @property
+    def host(self) -> HostFacts:
+        """The host's facts; only valid once they were read."""
+        if self.memory.host is None:
+            raise ValueError("the host was not read yet")
+        return self.memory.host
+
+    @property
+    def change(self) -> Change:
+        return self.host.change
+
+    @property
+    def selection(self) -> Selection:
+        """What the change concerns; an incomplete one (nothing known, nothing green) until it was computed."""
+        return self.memory.selection or Selection("", "", complete=False)
+
+    @property
+    def fresh(self) -> bool:
+        """The selection belongs to the change's present head."""
+        return self.selection.complete and self.selection.head == self.change.head_sha
+
+    def environment(self, name: str) -> Environment:
+        return self.environments.get(name) or Environment(name)
+
+    def plan_of(self, project: str, digest: str) -> Run | None:
+        """The newest plan run of a project for exactly these inputs."""
+        return next(
+            (
+                run
+                for run in reversed(self.runs)
+                if run.kind is RunKind.PLAN and run.project.name == project and run.digest == digest
+            ),
+            None,
+        )
+
+    def deploys_of(self, project: str) -> tuple[Run, ...]:
+        """Deploy runs of a project for this change, oldest first."""
+        return tuple(run for run in self.runs if run.kind is RunKind.DEPLOY and run.project.name == project)
+
+    def standing_record(self) -> GateRecord | None:
+        """The gate record that is open now, if one is."""
+        return next((record for record in reversed(self.memory.records) if record.closed_at is None), None)
