@@ -70,6 +70,12 @@ class Request:
     permission: Permission = Permission.NONE
     judgement: Judgement = Judgement.OPEN
     answer: str = ""
+    absorbed_at: datetime | None = None
+
+    @property
+    def since(self) -> datetime:
+        """When we learned of it, by our own clock (hosts tell whole seconds, by theirs)."""
+        return self.absorbed_at or self.at
 
 
 @dataclass(frozen=True, slots=True)

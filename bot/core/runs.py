@@ -183,9 +183,14 @@ class Run:
     attempt: int = 1
     reviewed: str = ""
     accepted_by: tuple[str, ...] = ()
+    base: str = ""
+    head: str = ""
+    """For a plan: the two commits whose deterministic merge ``commit`` is, so any worker can make it again."""
     readback: bool = False
     """True when an earlier deploy of the same intent may have applied something: the remainder must be a
     subset of what was reviewed."""
+    unlock: str = ""
+    """The dead holder whose left-behind state lock this run may release; ``*`` when a person said so."""
     order: int = 0
     token: int = 0
     holder: Holder | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.core.effectset import EffectSet
-from bot.core.model import Change, ChangeRef, HostFacts
+from bot.core.model import Change, ChangeRef, HostFacts, Permission
 from bot.core.project import Selection
 from bot.core.record import GateRecord, Intent, Memory
 from bot.core.rules import Environment, Limits, RepoRules
@@ -66,9 +66,13 @@ class Snapshot:
     sets: Mapping[str, EffectSet] = field(default_factory=dict)
     targets: Mapping[str, TargetFact] = field(default_factory=dict)
     merge: MergeFact | None = None
+    intents: tuple[Intent, ...] = ()
+    """This change's own claims on targets, written when its merge was recorded."""
     rivals: Mapping[str, tuple[ChangeRef, ...]] = field(default_factory=dict)
     stray: tuple[str, ...] = ()
     """Direct pushes to the target branch that no change explains, oldest first, as sentences."""
+    people: Mapping[str, Permission] = field(default_factory=dict)
+    """Who has which permission in the repository, as far as the host lets us list them (lower-cased login)."""
     paused: str = ""
     bot: str = ""
     link: str = ""
@@ -96,6 +100,11 @@ class Snapshot:
     def fresh(self) -> bool:
         """The selection belongs to the change's present head."""
         return self.selection.complete and self.selection.head == self.change.head_sha
+
+    def permission_of(self, login: str) -> Permission:
+        """What we know a person may do; NONE for somebody unknown."""
+        known = self.host.permissions.get(login.lower())
+        return known if known is not None else self.people.get(login.lower(), Permission.NONE)
 
     def environment(self, name: str) -> Environment:
         return self.environments.get(name) or Environment(name)

@@ -1,0 +1,218 @@
+"""Which plans a change needs: one per affected project and exact inputs, planned once."""
+
+from __future__ import annotations
+
+import hashlib
+
+from bot.core.effects import CancelRun, NotePlanning, StartRun, StateEffect
+from bot.core.effectset import EffectSet
+from bot.core.model import ChangeState, Permission
+from bot.core.project import Affected, Standing
+from bot.core.record import Judgement, Request, Verb
+from bot.core.runs import Run, RunKind, RunState
+from bot.core.snapshot import Snapshot
+from bot.core.verdict import Reason, Status
+
+MAX_ATTEMPTS = 3
+"""A plan whose process died is planned again this often in all; then a person must ask."""
+
+CROWD = 5
+"""With more open changes than this on one target, a moved base replans only those somebody approved."""
+
+
+def run_id(*parts: object) -> str:
+    """A run's id is made of what it is for: deciding twice names the same run, so it is inserted once."""
+    return hashlib.sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[:20]
+
+
+def plannable(snapshot: Snapshot) -> bool:
+    """Everything is in place for planning: a complete, sound selection and leave to run its code."""
+    selection = snapshot.selection
+    return (
+        snapshot.fresh
+        and not selection.problems
+        and not selection.conflicts
+        and too_many(snapshot) is None
+        and needs_permission_to_plan(snapshot) is None
+    )
+
+
+def plan_effects(snapshot: Snapshot) -> tuple[StateEffect, ...]:
+    """Start what is missing, stop what nobody waits for any more."""
+    wanted = _wanted(snapshot)
+    keys = {(each.project.name, each.digest) for each in wanted}
+    effects: list[StateEffect] = [
+        CancelRun(run.id, "newer inputs, or no longer wanted")
+        for run in snapshot.runs
+        if run.kind is RunKind.PLAN and not run.state.over and (run.project.name, run.digest) not in keys
+    ]
+    effects += [StartRun(run) for each in wanted if (run := _next_run(snapshot, each)) is not None]
+    waiting = any(not run.state.over for run in snapshot.runs if run.kind is RunKind.PLAN)
+    starting = any(isinstance(effect, StartRun) for effect in effects)
+    if (waiting or starting) and snapshot.memory.planning_since is None:
+        effects.append(NotePlanning(snapshot.now))
+    elif not waiting and not starting and snapshot.memory.planning_since is not None:
+        effects.append(NotePlanning(None))
+    return tuple(effects)
+
+
+def _wanted(snapshot: Snapshot) -> tuple[Affected, ...]:
+    """Affected projects to plan: of an open change, or of a merge that bypassed the gate (to show its effects)."""
+    change, merge = snapshot.change, snapshot.memory.merge
+    bypassed = change.state is ChangeState.MERGED and merge is not None and not merge.admitted
+    if not (change.state is ChangeState.OPEN or bypassed) or not plannable(snapshot):
+        return ()
+    return tuple(each for each in snapshot.selection.affected if each.standing is not Standing.REMOVED)
+
+
+def _next_run(snapshot: Snapshot, each: Affected) -> Run | None:
+    """The plan run to start for a project now, if one is missing."""
+    last = snapshot.plan_of(each.project.name, each.digest)
+    if last is None:
+        return None if _stale_and_waiting(snapshot, each) else _plan_run(snapshot, each, 1)
+    if not last.state.over:
+        return None
+    asked = _asked_again(snapshot, last)
+    if asked:
+        return _plan_run(snapshot, each, last.attempt + 1)
+    retry = last.state in (RunState.LOST, RunState.CANCELLED) and last.attempt < MAX_ATTEMPTS
+    return _plan_run(snapshot, each, last.attempt + 1) if retry else None
+
+
+def _plan_run(snapshot: Snapshot, each: Affected, attempt: int) -> Run:
+    return Run(
+        id=run_id(snapshot.ref, "plan", each.project.name, each.digest, attempt),
+        change=snapshot.ref,
+        kind=RunKind.PLAN,
+        project=each.project,
+        commit=snapshot.selection.commit,
+        digest=each.digest,
+        created_at=snapshot.now,
+        attempt=attempt,
+        base=snapshot.selection.base,
+        head=snapshot.selection.head,
+    )
+
+
+def _asked_again(snapshot: Snapshot, last: Run) -> bool:
+    """Somebody allowed said /plan for this project after that plan was started."""
+    return any(
+        request.command is not None
+        and request.command.verb is Verb.PLAN
+        and request.judgement is Judgement.DONE
+        and request.since > last.created_at
+        and (not request.command.words or last.project.name in request.command.words)
+        for request in snapshot.memory.requests
+    )
+
+
+def _stale_and_waiting(snapshot: Snapshot, each: Affected) -> bool:
+    """The base moved under a crowd: this head was planned before and nobody approved it yet, so it waits."""
+    planned_before = any(run.project.name == each.project.name for run in snapshot.runs)
+    crowd = len(snapshot.rivals.get(each.project.name, ())) > CROWD
+    if not (planned_before and crowd):
+        return False
+    head_shown = any(face.head == snapshot.change.head_sha for face in snapshot.memory.faces)
+    return head_shown and not _somebody_waits(snapshot)
+
+
+def _somebody_waits(snapshot: Snapshot) -> bool:
+    head = snapshot.change.head_sha
+    approved = any(review.state.value == "approved" for review in snapshot.host.reviews)
+    return approved or any(
+        request.command is not None
+        and request.command.verb in (Verb.MERGE, Verb.PLAN)
+        and request.judgement is not Judgement.REFUSED
+        and request.head == head
+        for request in snapshot.memory.requests
+    )
+
+
+def planned_sets(snapshot: Snapshot) -> dict[str, EffectSet]:
+    """Project -> effect set, for every affected project whose present inputs are planned."""
+    found: dict[str, EffectSet] = {}
+    for name, fingerprint in planned_fingerprints(snapshot).items():
+        effects = snapshot.sets.get(fingerprint)
+        if effects is not None:
+            found[name] = effects
+    return found
+
+
+def planned_fingerprints(snapshot: Snapshot) -> dict[str, str]:
+    """Project -> fingerprint of its present plan; projects still without one are left out."""
+    found: dict[str, str] = {}
+    for each in snapshot.selection.affected:
+        run = snapshot.plan_of(each.project.name, each.digest)
+        if run is not None and run.state is RunState.SUCCEEDED and run.plan is not None:
+            found[each.project.name] = run.plan.fingerprint
+    return found
+
+
+def all_planned(snapshot: Snapshot) -> bool:
+    """Nothing is queued or running, and every project that should be planned was tried."""
+    return not any(isinstance(effect, StartRun) for effect in plan_effects(snapshot)) and all(
+        run.state.over for run in snapshot.runs if run.kind is RunKind.PLAN
+    )
+
+
+# ------------------------------------------------------------------------------------ leave to plan
+
+
+def too_many(snapshot: Snapshot) -> Reason | None:
+    """More affected projects than the limit wait for ``/plan --all``."""
+    count, limit = len(snapshot.selection.affected), snapshot.rules.max_projects
+    if count <= limit or _granted(snapshot, Verb.PLAN, everything=True):
+        return None
+    return Reason(
+        "too-many",
+        Status.PENDING,
+        f"{count} projects are affected, more than {limit}; they wait for a word before they are planned",
+        values=(("affected", str(count)), ("limit", str(limit))),
+        who=("anyone with write permission",),
+        how="`/plan --all`",
+    )
+
+
+def stranger(snapshot: Snapshot) -> bool:
+    """A fork, or an author who may not write: their code is not run until someone allowed says so (law 4)."""
+    change = snapshot.change
+    return change.from_fork or snapshot.permission_of(change.author) < Permission.WRITE
+
+
+def needs_permission_to_plan(snapshot: Snapshot) -> Reason | None:
+    """A stranger's change waits for ``/ok-to-plan`` with this very commit."""
+    head = snapshot.change.head_sha
+    if not stranger(snapshot) or any(_is_ok_for(request, head) for request in snapshot.memory.requests):
+        return None
+    origin = "comes from a fork" if snapshot.change.from_fork else "is by somebody without write permission"
+    return Reason(
+        "stranger",
+        Status.PENDING,
+        f"It {origin}, so its code is not run until someone looks at it",
+        who=("anyone with write permission",),
+        how=f"`/ok-to-plan {head[:12]}`",
+    )
+
+
+def _is_ok_for(request: Request, head: str) -> bool:
+    command = request.command
+    return (
+        command is not None
+        and command.verb is Verb.OK_TO_PLAN
+        and request.judgement is Judgement.DONE
+        and request.head == head
+        and bool(command.words)
+        and head.startswith(command.words[0].lower())
+    )
+
+
+def _granted(snapshot: Snapshot, verb: Verb, *, everything: bool) -> bool:
+    head = snapshot.change.head_sha
+    return any(
+        request.command is not None
+        and request.command.verb is verb
+        and request.command.all is everything
+        and request.judgement is Judgement.DONE
+        and request.head == head
+        for request in snapshot.memory.requests
+    )

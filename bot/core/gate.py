@@ -1,0 +1,271 @@
+"""The gate's verdict as a tree of reasons. The policy language will add rules here; the shape stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from bot.core.decide.planning import needs_permission_to_plan, planned_sets, too_many
+from bot.core.effectset import EffectSet
+from bot.core.model import CheckState, Permission, Review
+from bot.core.people import eligible, objections, tally, unknown_hands
+from bot.core.project import Affected, Standing
+from bot.core.record import Covered, Judgement, Request, Verb
+from bot.core.rules import Environment
+from bot.core.runs import RunState
+from bot.core.snapshot import Snapshot
+from bot.core.verdict import Reason, Status, all_of
+
+
+def judge(snapshot: Snapshot) -> Reason:
+    """Whether this change may be merged and deployed as it stands, and why."""
+    selection = snapshot.selection
+    if not snapshot.fresh or not snapshot.host.complete:
+        return all_of("gate", "gate", (_incomplete(snapshot),))
+    if selection.problems or selection.conflicts:
+        return all_of("gate", "gate", (*_broken(snapshot), *_holds(snapshot)))
+    if not selection.affected:
+        nothing = Reason("nothing", Status.APPROVED, "Nothing that Headgate manages is affected")
+        return all_of("gate", "gate", (nothing, *_holds(snapshot)))
+    stopped = too_many(snapshot) or needs_permission_to_plan(snapshot)
+    if stopped:
+        return all_of("gate", "gate", (stopped, *_draft(snapshot), *_holds(snapshot)))
+    return all_of(
+        "gate",
+        "gate",
+        (
+            *_plans(snapshot),
+            *_bindings(snapshot),
+            *_draft(snapshot),
+            *_holds(snapshot),
+            *_objections(snapshot),
+            *_approvals(snapshot),
+            *_checks(snapshot),
+            *_frozen(snapshot),
+        ),
+    )
+
+
+def counted_approvals(snapshot: Snapshot) -> tuple[Covered, ...]:
+    """Every approval that counts somewhere, once per person; for the gate record."""
+    found: dict[str, Covered] = {}
+    for environment, sets in concerned(snapshot).items():
+        for covered in tally(snapshot, sets, snapshot.environment(environment).survive, _postdate(snapshot)).counted:
+            found.setdefault(covered.login.lower(), covered)
+    return tuple(found.values())
+
+
+def dropped_reviews(snapshot: Snapshot) -> tuple[Review, ...]:
+    """Approvals that would count had the effects or the commit not changed since; once per person."""
+    found: dict[str, Review] = {}
+    for name, sets in concerned(snapshot).items():
+        environment = snapshot.environment(name)
+        if environment.approvals:
+            for review in tally(snapshot, sets, environment.survive, _postdate(snapshot)).dropped:
+                found.setdefault(review.id, review)
+    return tuple(found.values())
+
+
+def concerned(snapshot: Snapshot) -> dict[str, dict[str, EffectSet]]:
+    """Environment -> project -> effect set, for projects that would do something or whose binding changes."""
+    found: dict[str, dict[str, EffectSet]] = {}
+    sets = planned_sets(snapshot)
+    for each in snapshot.selection.affected:
+        effects = sets.get(each.project.name)
+        if effects is None or (effects.empty and each.standing is not Standing.REBOUND):
+            continue
+        for environment in _environments_of(each):
+            found.setdefault(environment, {})[each.project.name] = effects
+    return found
+
+
+def _environments_of(each: Affected) -> tuple[str, ...]:
+    """A binding that is altered needs the stricter of both gates: so both count (law 3)."""
+    names = [each.project.environment]
+    if each.wanted and each.wanted.environment not in names:
+        names.append(each.wanted.environment)
+    return tuple(names)
+
+
+def _incomplete(snapshot: Snapshot) -> Reason:
+    if not snapshot.host.complete:
+        return Reason("facts", Status.PENDING, "The host gave only part of the facts (a list is over its limit)")
+    return Reason("discovery", Status.PENDING, f"Finding out what `{snapshot.change.head_sha[:7]}` affects")
+
+
+def _broken(snapshot: Snapshot) -> Iterable[Reason]:
+    selection = snapshot.selection
+    if selection.problems:
+        count = len(selection.problems)
+        yield Reason(
+            "configuration",
+            Status.DENIED,
+            f"The configuration has {count} problem{'s' * (count != 1)}, so nothing was planned",
+            values=tuple((f"{problem.file}:{problem.line}", problem.message) for problem in selection.problems[:20]),
+            who=(snapshot.change.author,),
+            how="push a fix",
+        )
+    if selection.conflicts:
+        yield Reason(
+            "conflicts",
+            Status.DENIED,
+            f"It does not merge with `{snapshot.change.base_ref}`",
+            values=tuple(("conflict", path) for path in selection.conflicts[:20]),
+            who=(snapshot.change.author,),
+            how=f"merge `{snapshot.change.base_ref}` into the branch and resolve",
+        )
+
+
+def _plans(snapshot: Snapshot) -> Iterable[Reason]:
+    for each in snapshot.selection.affected:
+        name = each.project.name
+        run = snapshot.plan_of(name, each.digest)
+        rule = f"plan.{name}"
+        if run is None or not run.state.over or run.state in (RunState.LOST, RunState.CANCELLED):
+            yield Reason(rule, Status.PENDING, f"{name} is being planned")
+        elif run.state is RunState.FAILED:
+            message = run.failure.message if run.failure else "failed"
+            yield Reason(
+                rule,
+                Status.DENIED,
+                f"The plan of {name} failed: {message}",
+                who=(snapshot.change.author,),
+                how=f"push a fix, or `/plan {name}` to try again",
+            )
+        else:
+            yield Reason(rule, Status.APPROVED, f"{name} is planned")
+
+
+def _bindings(snapshot: Snapshot) -> Iterable[Reason]:
+    """What law 3 makes a person look at: removed projects are not silently forgotten."""
+    for each in snapshot.selection.affected:
+        if each.standing is Standing.REMOVED:
+            yield Reason(
+                f"removed.{each.project.name}",
+                Status.DENIED,
+                f"{each.project.name} is removed, but what it owns would stay behind unmanaged",
+                who=(snapshot.change.author,),
+                how="first empty the project in a change of its own, then remove it",
+            )
+
+
+def _draft(snapshot: Snapshot) -> Iterable[Reason]:
+    if snapshot.change.draft:
+        yield Reason(
+            "draft", Status.PENDING, "It is a draft", who=(snapshot.change.author,), how="mark it ready for review"
+        )
+
+
+def standing_holds(requests: tuple[Request, ...]) -> tuple[Request, ...]:
+    """Granted holds that nobody released since."""
+    standing: list[Request] = []
+    for request in requests:
+        if request.command is None or request.judgement is not Judgement.DONE:
+            continue
+        if request.command.verb is Verb.HOLD:
+            standing.append(request)
+        elif request.command.verb is Verb.UNHOLD:
+            standing.clear()
+    return tuple(standing)
+
+
+def _holds(snapshot: Snapshot) -> Iterable[Reason]:
+    for request in standing_holds(snapshot.memory.requests):
+        reason = request.command.reason if request.command else ""
+        yield Reason(
+            "hold",
+            Status.PENDING,
+            f"{request.author} holds it" + (f": {reason}" if reason else ""),
+            who=(request.author, "a maintainer"),
+            how="`/unhold`",
+        )
+
+
+def _objections(snapshot: Snapshot) -> Iterable[Reason]:
+    for review in objections(snapshot):
+        yield Reason(
+            "changes-requested",
+            Status.DENIED,
+            f"{review.author} asked for changes",
+            who=(review.author,),
+            how="approve, or dismiss that review on the host",
+        )
+
+
+def _postdate(snapshot: Snapshot) -> datetime | None:
+    """Approvals must be younger than the last thing that this change inherits."""
+    since = [intent.since for fact in snapshot.targets.values() for intent in fact.inherited]
+    return max(since) if since else None
+
+
+def _approvals(snapshot: Snapshot) -> Iterable[Reason]:
+    for name, sets in sorted(concerned(snapshot).items()):
+        environment = snapshot.environment(name)
+        label = name or "no environment"
+        if environment.approvals == 0:
+            yield Reason(f"approvals.{name}", Status.SKIPPED, f"{label} needs no approval")
+            continue
+        yield _approval(snapshot, environment, sets)
+
+
+def _approval(snapshot: Snapshot, environment: Environment, sets: dict[str, EffectSet]) -> Reason:
+    unknown = unknown_hands(snapshot)
+    count = tally(snapshot, sets, environment.survive, _postdate(snapshot))
+    have, need = len(count.counted), environment.approvals
+    people = tuple(
+        login for login in eligible(snapshot) if login not in {covered.login.lower() for covered in count.counted}
+    )
+    values = (("approvals", f"{have} of {need}"), ("projects", ", ".join(sorted(sets))))
+    given = tuple(covered.login for covered in count.counted)
+    rule = f"approvals.{environment.name}"
+    if unknown:
+        text = f"{environment.name} needs approval, and the host does not say {', nor '.join(unknown)}"
+        how = "push again with an account the host knows, or let a maintainer push"
+        return Reason(rule, Status.PENDING, text, values, (snapshot.change.author,), how, given, count.ignored)
+    if have >= need:
+        text = f"{environment.name} is approved by {', '.join(given)}"
+        return Reason(rule, Status.APPROVED, text, values, (), "", given, count.ignored)
+    text = f"{environment.name} needs {need} approval{'s' * (need != 1)} and has {have}"
+    if not people:
+        text += "; nobody we know of could give it"
+    return Reason(rule, Status.PENDING, text, values, people, "approve on the host", given, count.ignored)
+
+
+def _checks(snapshot: Snapshot) -> Iterable[Reason]:
+    wanted = sorted(
+        {name for environment in concerned(snapshot) for name in snapshot.environment(environment).required_checks}
+    )
+    states = {check.name: check.state for check in snapshot.host.checks if not check.name.startswith("headgate/")}
+    for name in wanted:
+        state = states.get(name)
+        rule = f"check.{name}"
+        if state in (CheckState.SUCCESS, CheckState.NEUTRAL):
+            yield Reason(rule, Status.APPROVED, f"`{name}` is green")
+        elif state in (CheckState.FAILURE, CheckState.ERROR):
+            yield Reason(
+                rule,
+                Status.DENIED,
+                f"`{name}` failed",
+                who=(snapshot.change.author,),
+                how="push a fix or run it again",
+            )
+        else:
+            yield Reason(rule, Status.PENDING, f"`{name}` has not reported for this commit")
+
+
+def _frozen(snapshot: Snapshot) -> Iterable[Reason]:
+    for fact in snapshot.targets.values():
+        if fact.frozen:
+            yield Reason(
+                f"frozen.{fact.target}",
+                Status.DENIED,
+                f"Deploys here are frozen: {fact.frozen}",
+                who=("a maintainer",),
+                how="`/unlock` after looking",
+            )
+
+
+def maintainers(snapshot: Snapshot) -> tuple[str, ...]:
+    """Known people who may unlock and release; sorted."""
+    known = {**snapshot.people, **snapshot.host.permissions}
+    return tuple(sorted(login for login, permission in known.items() if permission >= Permission.MAINTAIN))
