@@ -72,6 +72,10 @@ class Reader(Protocol):
 
     def permission(self, repo: RepoRef, login: str) -> Permission: ...
 
+    def people(self, repo: RepoRef) -> Mapping[str, Permission]:
+        """Who may do what, as far as our account may list it (lower-cased login); cached, empty when refused."""
+        ...
+
     def moved_changes(self, repo: RepoRef, since: datetime | None) -> tuple[ChangeStub, ...]:
         """Open changes, and closed ones updated after ``since``; newest first."""
         ...
@@ -363,6 +367,10 @@ class ChangeRow:
     state: str
     wake_at: datetime | None
     updated_at: datetime
+    hinted_head: str = ""
+    """The newest head that a delivery spoke of; a read that shows an older change than this is retried."""
+    hinted_at: datetime | None = None
+    """The host's own time of that newest delivery's change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,6 +427,8 @@ class Commit:
     effect_sets: Mapping[str, EffectSet] = field(default_factory=dict)
     release: tuple[str, ...] = ()
     """Targets whose lock a person told us to release."""
+    targets: tuple[str, ...] | None = None
+    """Targets the change concerns now, for :meth:`Targets.changes_on`; None leaves them as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -460,6 +470,14 @@ class Deliveries(Protocol):
         ...
 
     def oldest_unabsorbed(self) -> datetime | None: ...
+
+    def note_pusher(self, repo: RepoRef, sha: str, login: str) -> None:
+        """Remember who pushed a commit; the first that is told stays."""
+        ...
+
+    def pushers(self, repo: RepoRef, shas: Sequence[str]) -> Mapping[str, str]:
+        """Commit -> login, for those that are known."""
+        ...
 
 
 class Changes(Protocol):
@@ -549,6 +567,14 @@ class Targets(Protocol):
         """Unfinished or stopped intents not yet deployed over, in order."""
         ...
 
+    def intents_of(self, ref: ChangeRef) -> tuple[Intent, ...]:
+        """What a merged change claimed, in the order it was written."""
+        ...
+
+    def changes_on(self, targets: Sequence[str]) -> tuple[tuple[str, ChangeRef], ...]:
+        """(target, open change) pairs: which open changes concern these targets."""
+        ...
+
     def freeze(self, repo: RepoRef, branch: str, reason: str) -> None: ...
 
 
@@ -575,6 +601,10 @@ class LogSink(Protocol):
 class Outbox(Protocol):
     def due_messages(self, now: datetime, limit: int = 50) -> tuple[Outbound, ...]:
         """Take messages to send; each is hidden from others for a minute."""
+        ...
+
+    def enqueue_messages(self, messages: Sequence[tuple[str, Message]], now: datetime) -> None:
+        """Put (destination, message) pairs into the outbox; a key that is there already is left alone."""
         ...
 
     def sent(self, outbound: Outbound) -> None: ...

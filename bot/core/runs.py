@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from bot.core.effectset import EffectSet
 from bot.core.errors import BadTransition
 from bot.core.model import ChangeRef
 from bot.core.project import Project
@@ -144,14 +143,13 @@ class Verification(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class PlanResult:
-    """What a dry run found.
+    """What a dry run found. The effect set itself is stored once, under its fingerprint.
 
     ``artifact`` names the stored exact plan (empty when the tool has none); ``digest`` is the SHA-256 of its
     bytes; ``log`` names the stored log. ``state`` identifies the remote state that was read (serial and lineage)
     where the tool has one.
     """
 
-    effects: EffectSet
     fingerprint: str
     tool_version: str = ""
     digest: str = ""

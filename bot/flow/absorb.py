@@ -1,0 +1,80 @@
+"""A delivery becomes marks: which changes are dirty, which branches moved. Nothing is decided here."""
+
+from __future__ import annotations
+
+import logging
+from typing import assert_never
+
+from bot.core.config.server import rules_for
+from bot.core.events import BranchMoved, ChangeTouched, CommitTouched, Delivery, Hint, Ignored
+from bot.core.model import ChangeRef
+from bot.flow.services import Services
+from bot.ports import JobKind
+
+log = logging.getLogger(__name__)
+
+
+def absorb_all(services: Services) -> int:
+    """Absorb every stored delivery that waits; how many there were."""
+    count = 0
+    while waiting := services.store.unabsorbed():
+        for delivery in waiting:
+            absorb(services, delivery)
+        count += len(waiting)
+    return count
+
+
+def absorb(services: Services, delivery: Delivery) -> None:
+    """Mark what one delivery touches, durably, then hint the queue."""
+    host = services.hosts.get(delivery.host)
+    if host is None:
+        services.store.absorb(delivery, (), (), f"ignored: no host is called {delivery.host}")
+        return
+    hints = host.decode(delivery)
+    touched = tuple(dict.fromkeys(ref for hint in hints for ref in _touched(services, hint)))
+    outcome = "; ".join(_outcome(hint) for hint in hints)[:500] or "ignored: nothing in it"
+    for hint in hints:
+        _note_pusher(services, hint)
+    services.store.absorb(delivery, hints, touched, outcome)
+    for ref in touched:
+        services.queue.put(JobKind.ADVANCE, str(ref))
+    for hint in hints:
+        if isinstance(hint, BranchMoved) and rules_for(services.settings, hint.repo) is not None:
+            services.queue.put(JobKind.WATCH, f"{hint.repo}@{hint.branch}")
+    log.info("delivery %s %s/%s: %s", delivery.id, delivery.host, delivery.event, outcome)
+
+
+def _touched(services: Services, hint: Hint) -> tuple[ChangeRef, ...]:
+    match hint:
+        case ChangeTouched(ref=ref):
+            return (ref,) if rules_for(services.settings, ref.repo) is not None else ()
+        case CommitTouched(repo=repo, sha=sha):
+            return services.store.change_by_head(repo, sha)
+        case BranchMoved() | Ignored():
+            return ()
+        case _:
+            assert_never(hint)
+
+
+def _note_pusher(services: Services, hint: Hint) -> None:
+    match hint:
+        case ChangeTouched(ref=ref, head=head, pusher=pusher) if head and pusher:
+            services.store.note_pusher(ref.repo, head, pusher)
+        case BranchMoved(repo=repo, after=after, pusher=pusher) if after and pusher:
+            services.store.note_pusher(repo, after, pusher)
+        case _:
+            pass
+
+
+def _outcome(hint: Hint) -> str:
+    match hint:
+        case ChangeTouched(ref=ref, why=why):
+            return f"{ref} {why}".strip()
+        case BranchMoved(repo=repo, branch=branch):
+            return f"{repo}@{branch} moved"
+        case CommitTouched(repo=repo, sha=sha):
+            return f"{repo} {sha[:12]} was reported on"
+        case Ignored(why=why):
+            return f"ignored: {why}"
+        case _:
+            assert_never(hint)

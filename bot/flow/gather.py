@@ -1,0 +1,267 @@
+"""All reads of one change: its memory, its host, the mirror, the store; the result is one Snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.core.config.server import rules_for
+from bot.core.effectset import EffectSet
+from bot.core.model import Change, ChangeRef, ChangeState, HostFacts, RepoRef
+from bot.core.project import Selection
+from bot.core.record import Intent, IntentState, Memory
+from bot.core.rules import RepoRules
+from bot.core.runs import Run
+from bot.core.snapshot import MergeFact, Snapshot, TargetFact
+from bot.flow.requests import absorb_comments
+from bot.flow.selecting import Selector, settled
+from bot.flow.services import Services
+from bot.ports import ChangeRow, Host, Mirror
+
+FACES_KEPT = 50
+"""Published faces whose effect sets are read: more than anybody's review is old."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """A snapshot, and whether the host was asked for it."""
+
+    snapshot: Snapshot
+    refetched: bool
+
+
+def gather(services: Services, selector: Selector, row: ChangeRow) -> Gathered | None:
+    """Everything ``decide`` may look at; None when this change is not ours to look after.
+
+    Raises HostBusy, HostDenied, HostGone, StoreDown.
+    """
+    ref = row.ref
+    rules = rules_for(services.settings, ref.repo)
+    host = services.hosts.get(ref.repo.host)
+    if rules is None or host is None:
+        return None
+    mirror = services.mirror(ref.repo)
+    now = services.clock.now()
+    memory, refetched = _with_host(services, host, row, now)
+    change = memory.host.change if memory.host else None
+    if change is None or not _ours(services, host, rules, change):
+        return None
+    _fetch(mirror, change, refetched)
+    base = _base(services, mirror, change, refetched)
+    merge = _merge_fact(mirror, rules, memory, base)
+    memory = _with_selection(selector, mirror, rules, memory, base, merge)
+    return Gathered(_snapshot(services, host, rules, ref, memory, merge, now), refetched)
+
+
+def _with_host(services: Services, host: Host, row: ChangeRow, now: datetime) -> tuple[Memory, bool]:
+    """The memory with fresh host facts when a delivery or a sweep asked for them (or there are none yet)."""
+    memory = row.memory
+    if memory.host is not None and not row.refetch:
+        return memory, False
+    checks = any(environment.required_checks for environment in services.settings.environments.values())
+    facts = host.change(row.ref, known=memory.host, checks=checks)
+    facts = replace(facts, read_at=now)
+    pushers = {**memory.pushers, **facts.pushers, **_noted_pushers(services, facts)}
+    memory = replace(memory, host=facts, pushers={sha: who for sha, who in pushers.items() if who})
+    return absorb_comments(memory, services.settings.instance, host.own_login(), now), True
+
+
+def _noted_pushers(services: Services, facts: HostFacts) -> Mapping[str, str]:
+    change = facts.change
+    return services.store.pushers(change.head_repo or change.ref.repo, (change.head_sha,)) or services.store.pushers(
+        change.ref.repo, (change.head_sha,)
+    )
+
+
+def _ours(services: Services, host: Host, rules: RepoRules, change: Change) -> bool:
+    """Only target branches that the operator lists are looked after (law 1)."""
+    branches = rules.branches or (default_branch(services, host, change.ref.repo),)
+    return change.base_ref in branches
+
+
+def default_branch(services: Services, host: Host, repo: RepoRef) -> str:
+    """The repository's default branch, asked once and remembered."""
+    name = f"default-branch:{repo}"
+    known = services.store.setting(name)
+    if known is None:
+        known = host.default_branch(repo)
+        services.store.put_setting(name, known)
+    return known
+
+
+# ------------------------------------------------------------------------------------------- mirror
+
+
+def _fetch(mirror: Mirror, change: Change, refetched: bool) -> None:
+    wants = [change.head_sha, *([change.merge_sha] if change.merge_sha else [])]
+    if refetched or not all(mirror.has(sha) for sha in wants):
+        mirror.fetch(wants, branch=change.base_ref, change=change.ref.number)
+
+
+def head_setting(repo: RepoRef, branch: str) -> str:
+    """Where the newest known commit of a target branch is kept."""
+    return f"branch-head:{repo}@{branch}"
+
+
+def _base(services: Services, mirror: Mirror, change: Change, refetched: bool) -> str:
+    """The target branch's commit: as the watcher last saw it, or asked for now."""
+    known = services.store.setting(head_setting(change.ref.repo, change.base_ref))
+    if known and not refetched and mirror.has(known):
+        return known
+    head = mirror.branch_head(change.base_ref)
+    if known is None:
+        services.store.put_setting(head_setting(change.ref.repo, change.base_ref), head, only_new=True)
+    return head
+
+
+def _merge_fact(mirror: Mirror, rules: RepoRules, memory: Memory, base: str) -> MergeFact | None:
+    """How the merge looks on the target branch's own first-parent line (law 12)."""
+    host = memory.host
+    if host is None or host.change.state is not ChangeState.MERGED or memory.merge is not None:
+        return None
+    sha = host.change.merge_sha
+    if not sha or not mirror.has(sha):
+        return None
+    line = mirror.first_parents(base)
+    on_line = sha in line
+    parents = mirror.parents(sha)
+    first = parents[0] if parents else ""
+    first, mechanical = _mechanical(mirror, sha, first, host)
+    return MergeFact(
+        sha=sha,
+        first_parent=first,
+        tree=mirror.tree(sha),
+        order=mirror.order(sha) if on_line else 0,
+        mechanical=mechanical,
+        rules_digest=rules.digest,
+    )
+
+
+def _mechanical(mirror: Mirror, sha: str, first: str, host: HostFacts) -> tuple[str, bool]:
+    """Whether merging the head gives exactly this tree; a rebase put several commits, so its base is further."""
+    tree, head = mirror.tree(sha), host.change.head_sha
+    candidates = [first]
+    depth = len(host.commits)
+    if depth > 1:
+        line = mirror.first_parents(sha, limit=depth + 1)
+        if len(line) > depth:
+            candidates.append(line[depth])
+    for candidate in candidates:
+        if candidate and mirror.has(head) and mirror.merge(candidate, head).tree == tree:
+            return candidate, True
+    return first, False
+
+
+def _with_selection(
+    selector: Selector, mirror: Mirror, rules: RepoRules, memory: Memory, base: str, merge: MergeFact | None
+) -> Memory:
+    """The memory with the selection of the present commits; computed only when one of them moved."""
+    host = memory.host
+    if host is None or host.change.state is ChangeState.CLOSED:
+        return memory
+    change = host.change
+    if change.state is ChangeState.MERGED:
+        return _with_merged_selection(selector, mirror, rules, memory, merge)
+    key = f"{rules.digest}:{base}:{change.head_sha}"
+    if memory.selection_key == key:
+        return memory
+    new = selector.of_merge_result(mirror, change.ref.repo, rules, base, change.head_sha)
+    return replace(memory, selection=settled(memory.selection, new), selection_key=key)
+
+
+def _with_merged_selection(
+    selector: Selector, mirror: Mirror, rules: RepoRules, memory: Memory, merge: MergeFact | None
+) -> Memory:
+    """After the merge the selection is that of the merged commit against its first parent, once."""
+    host = memory.host
+    if host is None or merge is None or not merge.order:
+        return memory
+    key = f"merged:{merge.sha}"
+    if memory.selection_key == key:
+        return memory
+    change = host.change
+    selection = selector.between(mirror, change.ref.repo, rules, merge.first_parent, merge.sha, change.head_sha)
+    return replace(memory, selection=selection, selection_key=key)
+
+
+# -------------------------------------------------------------------------------------------- store
+
+
+def _snapshot(
+    services: Services,
+    host: Host,
+    rules: RepoRules,
+    ref: ChangeRef,
+    memory: Memory,
+    merge: MergeFact | None,
+    now: datetime,
+) -> Snapshot:
+    runs = services.store.runs_of(ref)
+    selection = memory.selection or Selection("", "", complete=False)
+    targets = {each.project.target for each in selection.affected if each.project.target}
+    intents = {target: services.store.intents_on(target) for target in sorted(targets)}
+    capabilities = host.capabilities()
+    settings = services.settings
+    public = settings.listen.public_url or f"http://{settings.listen.pages}"
+    return Snapshot(
+        now=now,
+        ref=ref,
+        rules=rules,
+        environments=settings.environments,
+        limits=settings.limits,
+        memory=memory,
+        runs=runs,
+        sets=_sets(services, memory, runs),
+        targets={target: _target(services, ref, target, intents[target], memory) for target in sorted(targets)},
+        merge=merge,
+        intents=services.store.intents_of(ref),
+        rivals=_rivals(services, ref, selection),
+        people=host.people(ref.repo),
+        paused=services.store.setting("paused") or "",
+        bot=host.own_login(),
+        link=f"{public.rstrip('/')}/changes/{ref.repo}/{ref.number}",
+        instance=settings.instance,
+        comment_limit=capabilities.comment_limit,
+        review_has_sha=capabilities.review_has_sha,
+    )
+
+
+def _sets(services: Services, memory: Memory, runs: tuple[Run, ...]) -> Mapping[str, EffectSet]:
+    wanted = {run.plan.fingerprint for run in runs if run.plan}
+    wanted.update(run.reviewed for run in runs if run.reviewed)
+    for face in memory.faces[-FACES_KEPT:]:
+        wanted.update(face.effects.values())
+    for record in memory.records[-FACES_KEPT:]:
+        wanted.update(record.effects.values())
+    return services.store.effect_sets(sorted(wanted))
+
+
+def _target(
+    services: Services, ref: ChangeRef, target: str, intents: tuple[Intent, ...], memory: Memory
+) -> TargetFact:
+    row = services.store.target(target)
+    order = memory.merge.order if memory.merge else None
+    others = [intent for intent in intents if intent.change != ref and (order is None or intent.order < order)]
+    return TargetFact(
+        target=target,
+        deployed_sha=row.deployed_sha,
+        deployed_order=row.deployed_order,
+        locked_by=row.locked_by,
+        locked_since=row.locked_since,
+        frozen=row.frozen,
+        ahead=tuple(intent for intent in others if order is not None and intent.state is IntentState.WAITING),
+        inherited=tuple(intent for intent in others if intent.state is IntentState.STOPPED),
+    )
+
+
+def _rivals(services: Services, ref: ChangeRef, selection: Selection) -> Mapping[str, tuple[ChangeRef, ...]]:
+    """Other open changes that concern the same targets, by project."""
+    mine = {each.project.target: each.project.name for each in selection.affected if each.project.target}
+    found: dict[str, list[ChangeRef]] = {}
+    if not mine:
+        return {}
+    for other in services.store.changes_on(sorted(mine)):
+        if other[1] != ref:
+            found.setdefault(mine[other[0]], []).append(other[1])
+    return {name: tuple(refs) for name, refs in found.items()}

@@ -1,0 +1,247 @@
+"""One run: checkout -> tool -> record. Executed in a process of its own that owns the claim's fencing token."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bot.core.compare import match, remainder
+from bot.core.effectset import EffectSet, fingerprint
+from bot.core.errors import (
+    HostError,
+    StoreConflict,
+    ToolError,
+    ToolFailed,
+    ToolMissing,
+    ToolTimeout,
+)
+from bot.core.redaction import Redactor
+from bot.core.runs import Failure, FailureKind, PlanResult, Run, RunKind, Step, Verification
+from bot.flow.services import Services
+from bot.ports import AuditEntry, Diagnostic, Job, LogSink, Mirror, Planned, Tool
+
+log = logging.getLogger(__name__)
+
+EMPTY = EffectSet()
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What one run works with: its tool, its job in the checkout, its log."""
+
+    tool: Tool
+    job: Job
+    log: LogSink
+
+
+def execute(services: Services, run: Run, stopped: Callable[[], bool]) -> Run:
+    """Carry a claimed run to its end and record it. ``stopped`` says that it was told to stop.
+
+    Raises StoreConflict when the claim is no longer ours: whatever was found then belongs to nobody.
+    """
+    sink = services.log(run.id)
+    redactor = Redactor(())
+    started = services.clock.now()
+    try:
+        with tempfile.TemporaryDirectory(prefix=f"run-{run.id[:8]}-", dir=_runs_dir(services)) as scratch:
+            bench = _set_up(services, run, sink, redactor, stopped, Path(scratch))
+            step, run = _carry(services, run, bench)
+    except ToolMissing as error:
+        step, run = Step.FAIL, _failed(run, FailureKind.MISSING, str(error), ())
+    except ToolTimeout as error:
+        step, run = Step.FAIL, _failed(run, FailureKind.TIMEOUT, str(error), ())
+    except ToolError as error:
+        details = error.diagnostics if isinstance(error, ToolFailed) else ()
+        step, run = Step.FAIL, _failed(run, FailureKind.TOOL, str(error), details)
+    except HostError as error:
+        step, run = Step.FAIL, _failed(run, FailureKind.CHECKOUT, str(error), ())
+    except StoreConflict:
+        sink.close()
+        raise
+    except Exception as error:
+        log.exception("run %s", run.id)
+        step, run = Step.FAIL, _failed(run, FailureKind.INTERNAL, f"internal error ({type(error).__name__})", ())
+    if run.failure is not None:
+        sink.write(f"\n{run.failure.message}\n")
+    if stopped() and run.kind is RunKind.PLAN:
+        step = Step.CANCEL
+    run = replace(run, log=sink.close())
+    seconds = round((services.clock.now() - started).total_seconds(), 1)
+    return services.store.finish_run(run, step, services.clock.now(), _audit(run, step, seconds))
+
+
+def _audit(run: Run, step: Step, seconds: float) -> AuditEntry:
+    detail: dict[str, object] = {
+        "run": run.id,
+        "project": run.project.name,
+        "commit": run.commit,
+        "outcome": step.value,
+        "seconds": seconds,
+    }
+    if run.plan is not None:
+        detail["plan"] = run.plan.fingerprint
+        detail["artifact"] = run.plan.digest
+    if run.accepted_by:
+        detail["accepted_by"] = list(run.accepted_by)
+    if run.applied:
+        detail["applied"] = list(run.applied[:1000])
+    return AuditEntry("headgate", f"{run.kind.value}.{step.value}", str(run.change), detail)
+
+
+def _failed(run: Run, kind: FailureKind, message: str, details: tuple[str, ...]) -> Run:
+    return replace(run, failure=Failure(kind, message[:500], tuple(line[:500] for line in details[:50])))
+
+
+def _runs_dir(services: Services) -> Path:
+    path = services.data / "runs"
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+# ------------------------------------------------------------------------------------------- set-up
+
+
+def _set_up(
+    services: Services, run: Run, sink: LogSink, redactor: Redactor, stopped: Callable[[], bool], scratch: Path
+) -> Bench:
+    """The sparse checkout at this run's own path, the sandbox, and exactly the credentials of this step."""
+    tool = services.tools.get(run.project.tool)
+    if tool is None:
+        raise ToolMissing(f"no tool is called {run.project.tool}")
+    root = scratch / "tree"
+    mirror = services.mirror(run.change.repo)
+    _make_present(mirror, run)
+    mirror.checkout(run.commit, (run.project.path, *run.project.inputs), root)
+    environment = services.settings.environment(run.project.environment)
+    grant = environment.apply if run.kind is RunKind.DEPLOY else environment.plan
+    env = dict(services.credentials(grant)) if run.project.environment else {}
+    for name in grant.secret_env:
+        redactor.add(env.get(name, ""))
+    given = ", ".join(sorted(env)) or "none"
+    sink.write(f"{run.kind.value} of {run.project.name} at {run.commit[:12]}; variables given: {given}\n")
+    limits = services.settings.limits
+    cache = (
+        services.data / "cache" / hashlib.sha256(f"{run.change.repo}:{run.project.name}".encode()).hexdigest()[:20]
+    )
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    own = scratch / "scratch"
+    own.mkdir(mode=0o700)
+    job = Job(
+        run_id=run.id,
+        project=run.project,
+        root=root,
+        directory=root / run.project.path,
+        scratch=own,
+        cache=cache,
+        sandbox=services.sandbox(run.id, sink.write, redactor, stopped),
+        env=env,
+        key=services.effects_key,
+        secret=redactor.add,
+        timeout=limits.deploy_timeout if run.kind is RunKind.DEPLOY else limits.plan_timeout,
+        deploy=run.kind is RunKind.DEPLOY,
+        network=environment.network,
+    )
+    return Bench(tool, job, sink)
+
+
+def _make_present(mirror: Mirror, run: Run) -> None:
+    """Fetch what is missing here; a plan's synthetic merge is made again, it is the same on every machine."""
+    if mirror.has(run.commit):
+        return
+    if run.base and run.head:
+        mirror.fetch((run.base, run.head), change=run.change.number)
+        mirror.merge(run.base, run.head)
+    else:
+        mirror.fetch((run.commit,))
+
+
+# ------------------------------------------------------------------------------------------ carrying
+
+
+def _carry(services: Services, run: Run, bench: Bench) -> tuple[Step, Run]:
+    if run.unlock and bench.tool.unlock(bench.job, run.unlock):
+        bench.log.write("released the state lock that the dead run left behind\n")
+    findings = bench.tool.validate(bench.job)
+    errors = tuple(_sentence(finding) for finding in findings if finding.level == "error")
+    if errors:
+        message = errors[0] if len(errors) == 1 else f"{len(errors)} errors, first: {errors[0]}"
+        return Step.FAIL, _failed(run, FailureKind.INVALID, message, errors)
+    begun = services.clock.now()
+    planned = bench.tool.plan(bench.job)
+    seconds = (services.clock.now() - begun).total_seconds()
+    warnings = tuple(_sentence(finding) for finding in findings) + planned.warnings
+    result = _result(services, run, planned, warnings, seconds)
+    run = replace(run, plan=result)
+    services.store.put_effect_sets({result.fingerprint: planned.effects})
+    if run.kind is RunKind.PLAN:
+        return Step.SUCCEED, run
+    return _deploy(services, run, bench, planned, result)
+
+
+def _sentence(finding: Diagnostic) -> str:
+    where = f"{finding.path}:{finding.line}: " if finding.path and finding.line else ""
+    return f"{where}{finding.message}"
+
+
+def _result(services: Services, run: Run, planned: Planned, warnings: tuple[str, ...], seconds: float) -> PlanResult:
+    """A deploy's exact plan is kept, encrypted, as evidence; a change's plan is thrown away with its run."""
+    kept = planned.artifact if run.kind is RunKind.DEPLOY else b""
+    return PlanResult(
+        fingerprint=fingerprint(services.effects_key, planned.effects),
+        tool_version=planned.tool_version,
+        digest=hashlib.sha256(planned.artifact).hexdigest() if planned.artifact else "",
+        artifact=services.artifacts.put("plan", kept, owner=run.id) if kept else "",
+        state=planned.state,
+        warnings=warnings[:50],
+        seconds=round(seconds, 2),
+    )
+
+
+def _deploy(services: Services, run: Run, bench: Bench, planned: Planned, result: PlanResult) -> tuple[Step, Run]:
+    """Compare with what was reviewed; apply exactly this plan or nothing; read back."""
+    if not _allowed(services, run, planned.effects):
+        bench.log.write("\nNot applied: this is not what was reviewed.\n")
+        return Step.DIFFER, run
+    if planned.effects.empty:
+        bench.log.write("\nNothing to do.\n")
+        return Step.SUCCEED, replace(run, verification=Verification.VERIFIED)
+    run = services.store.mark_applying(run, result)
+    applied = bench.tool.apply(bench.job, planned)
+    run = replace(run, applied=applied.done)
+    if applied.failure is not None:
+        return Step.FAIL, replace(run, failure=applied.failure)
+    verified = bench.tool.verify(bench.job)
+    run = replace(run, verification=verified.outcome)
+    for note in verified.notes:
+        bench.log.write(f"{note}\n")
+    if verified.outcome is Verification.INCOMPLETE:
+        message = "it was applied, but reading back did not come to an end, so nobody knows whether it is complete"
+        return Step.FAIL, _failed(run, FailureKind.NOT_CONVERGENT, message, verified.notes)
+    return Step.SUCCEED, run
+
+
+def _allowed(services: Services, run: Run, now: EffectSet) -> bool:
+    """Whether these effects are the reviewed ones (or, reading back, what is left of them)."""
+    if now.empty:
+        return True
+    reviewed = services.store.effect_sets((run.reviewed,)).get(run.reviewed) if run.reviewed else EMPTY
+    if reviewed is None:
+        return False
+    if run.readback:
+        return remainder(reviewed, now).equal
+    volatile = services.settings.environment(run.project.environment).volatile
+    produced = bool(run.project.depends_on) and _a_producer_deployed(services, run)
+    return match(reviewed, now, volatile=volatile, made_known=produced).equal
+
+
+def _a_producer_deployed(services: Services, run: Run) -> bool:
+    """Only a project it depends on, deployed by the same change, can have made unknown values known."""
+    names = set(run.project.depends_on)
+    return any(
+        other.kind is RunKind.DEPLOY and other.project.name in names and other.state.value == "succeeded"
+        for other in services.store.runs_of(run.change)
+    )

@@ -1,0 +1,102 @@
+"""What a change concerns, read in the mirror: the merge result, both layouts, the affected projects.
+
+Memoised by (rules, base, head); layouts by (rules, tree). When a moved base leaves everything that is planned
+the same, the old selection stands, so that nothing is written to the host for it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import replace
+
+from bot.core.affected import affected
+from bot.core.config.repository import CONFIG_FILE, RepoConfig, parse_repository
+from bot.core.layout import lay_out
+from bot.core.model import RepoRef
+from bot.core.project import Layout, Project, Selection
+from bot.core.rules import RepoRules, Settings
+from bot.ports import Mirror, Tool
+
+MEMO = 64
+"""Layouts kept in memory per process."""
+
+
+class Selector:
+    """Computes selections; one per process, shared by its advances."""
+
+    def __init__(self, settings: Settings, tools: Mapping[str, Tool]) -> None:
+        self._settings = settings
+        self._tools = tools
+        self._layouts: OrderedDict[tuple[str, str, str], Layout] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of_merge_result(self, mirror: Mirror, repo: RepoRef, rules: RepoRules, base: str, head: str) -> Selection:
+        """What ``head`` merged onto ``base`` concerns."""
+        merged = mirror.merge(base, head)
+        if merged.conflicts:
+            return Selection(head, base, conflicts=merged.conflicts, rules_digest=rules.digest)
+        return self.between(mirror, repo, rules, base, merged.commit, head)
+
+    def between(
+        self, mirror: Mirror, repo: RepoRef, rules: RepoRules, base: str, commit: str, head: str
+    ) -> Selection:
+        """What going from ``base`` to ``commit`` concerns; ``head`` is the change's own commit."""
+        before = self.layout(mirror, repo, rules, base)
+        after = self.layout(mirror, repo, rules, commit)
+        changed = mirror.changed_paths(base, commit)
+        selection = Selection(
+            head=head,
+            base=base,
+            commit=commit,
+            tree=mirror.tree(commit),
+            changed_files=len(changed),
+            rules_digest=rules.digest,
+        )
+        if after.problems:
+            return replace(selection, problems=after.problems)
+        # A broken configuration on the target branch must not lock out its own repair: then every project of
+        # the change counts as new, with the environment that the operator's path mapping gives.
+        known = Layout() if before.problems else before
+        found = affected(known, after, changed, lambda project: _digest(mirror, commit, project))
+        return replace(selection, affected=found)
+
+    def layout(self, mirror: Mirror, repo: RepoRef, rules: RepoRules, commit: str) -> Layout:
+        """All projects of a commit's tree."""
+        key = (str(repo), rules.digest, mirror.tree(commit))
+        with self._lock:
+            known = self._layouts.get(key)
+            if known is not None:
+                self._layouts.move_to_end(key)
+                return known
+        layout = self._lay_out(mirror, repo, rules, commit)
+        with self._lock:
+            self._layouts[key] = layout
+            while len(self._layouts) > MEMO:
+                self._layouts.popitem(last=False)
+        return layout
+
+    def _lay_out(self, mirror: Mirror, repo: RepoRef, rules: RepoRules, commit: str) -> Layout:
+        source = mirror.source(commit)
+        text = source.read(CONFIG_FILE)
+        config: RepoConfig | None = None
+        if text is not None:
+            schemas = {name: tool.option_schema() for name, tool in self._tools.items()}
+            parsed = parse_repository(text, schemas)
+            if not isinstance(parsed, RepoConfig):
+                return Layout(problems=parsed)
+            config = parsed
+        return lay_out(source, config, self._tools, rules, repo=repo, environments=self._settings.environments)
+
+
+def _digest(mirror: Mirror, commit: str, project: Project) -> str:
+    return mirror.digest(commit, (project.path, *project.inputs))
+
+
+def settled(old: Selection | None, new: Selection) -> Selection:
+    """``old`` when the move of the base changed nothing that people were shown; else ``new``."""
+    if old is None or not old.complete or old.head != new.head or old.rules_digest != new.rules_digest:
+        return new
+    same = old.affected == new.affected and old.conflicts == new.conflicts and old.problems == new.problems
+    return old if same else new

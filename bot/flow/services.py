@@ -1,0 +1,36 @@
+"""What the flow is given: ports and settings, built once by wiring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.core.model import RepoRef
+from bot.core.redaction import Redactor
+from bot.core.rules import Grant, Settings
+from bot.ports import Artifacts, Chat, Clock, Host, LogSink, Mirror, Queue, Sandbox, Store, Tool
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything the flow may touch. Factories make what belongs to one repository or one run."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    queue: Queue
+    hosts: Mapping[str, Host]
+    tools: Mapping[str, Tool]
+    chats: Mapping[str, Chat]
+    artifacts: Artifacts
+    effects_key: bytes
+    mirror: Callable[[RepoRef], Mirror]
+    log: Callable[[str], LogSink]
+    sandbox: Callable[[str, Callable[[str], None], Redactor, Callable[[], bool]], Sandbox]
+    """(run id, where log text goes, redactor, was it told to stop) -> sandbox."""
+    credentials: Callable[[Grant], Mapping[str, str]]
+    """Reads a grant's secrets at the moment they are needed."""
+    data: Path
+    identity: str
+    """This process, as the holder of leases on changes."""
