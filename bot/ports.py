@@ -603,6 +603,10 @@ class Outbox(Protocol):
         """Take messages to send; each is hidden from others for a minute."""
         ...
 
+    def messages_due(self, now: datetime) -> bool:
+        """Whether anything waits to be sent (nothing is taken)."""
+        ...
+
     def enqueue_messages(self, messages: Sequence[tuple[str, Message]], now: datetime) -> None:
         """Put (destination, message) pairs into the outbox; a key that is there already is left alone."""
         ...

@@ -230,8 +230,6 @@ def _remember(
     snapshot: Snapshot,
     memory: Memory,
     wake_at: datetime | None,
-    *,
-    refetched: bool,
 ) -> ChangeRow:
     if memory == row.memory:
         return row

@@ -14,7 +14,7 @@ from bot.core.model import ChangeRef, RepoRef
 from bot.flow.gather import default_branch, head_setting
 from bot.flow.perform import wants
 from bot.flow.services import Services
-from bot.ports import AuditEntry, Host, JobKind, Message, Mirror
+from bot.ports import AuditEntry, Host, JobKind, Message
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def watch_branch(services: Services, repo: RepoRef, branch: str) -> None:
             _rewritten(services, repo, branch, seen, head)
         else:
             for sha in reversed(mirror.first_parents(head, since=seen, limit=LOOK_BACK)):
-                _attribute(services, host, mirror, repo, branch, sha)
+                _attribute(services, host, repo, branch, sha)
     services.store.put_setting(head_setting(repo, branch), head)
     for row in services.store.open_changes(repo):
         if row.memory.host is None or row.memory.host.change.base_ref == branch:
@@ -48,7 +48,7 @@ def watch_branch(services: Services, repo: RepoRef, branch: str) -> None:
             services.queue.put(JobKind.ADVANCE, str(row.ref))
 
 
-def _attribute(services: Services, host: Host, mirror: Mirror, repo: RepoRef, branch: str, sha: str) -> None:
+def _attribute(services: Services, host: Host, repo: RepoRef, branch: str, sha: str) -> None:
     """A commit on the target branch: which change brought it, or nobody's."""
     numbers = _claimed_by(services, host, repo, sha)
     for number in numbers:

@@ -1,0 +1,114 @@
+"""The sweeps: what the store says is due is put into the queue again, whoever lost it; and the polling.
+
+Any number of processes may sweep; duties that must not be doubled are led by one of them at a time.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+from bot.core.config.server import listed_repositories
+from bot.core.errors import HeadgateError
+from bot.core.model import RepoRef
+from bot.core.runs import RunState
+from bot.flow.services import Services
+from bot.flow.watch import poll
+from bot.ports import JobKind
+from bot.work.jobs import bury_if_dead
+
+log = logging.getLogger(__name__)
+
+EVERY = 1.0
+"""Seconds between sweeps. Each costs a few indexed queries."""
+
+LEAD = timedelta(seconds=15)
+RETENTION_EVERY = timedelta(hours=1)
+
+
+def sweep(services: Services) -> None:
+    """One round: deliveries, changes, runs, leases, messages."""
+    now, store, queue = services.clock.now(), services.store, services.queue
+    if store.oldest_unabsorbed() is not None:
+        queue.put(JobKind.ABSORB, "deliveries")
+    for ref in store.due_changes(now):
+        queue.put(JobKind.ADVANCE, str(ref))
+    for run in store.expire_runs(now):
+        log.warning("run %s of %s: its lease ran out, it is %s", run.id, run.project.name, run.state.value)
+        queue.put(JobKind.ADVANCE, str(run.change))
+    for run in store.active_runs():
+        if run.state is RunState.SUSPECT:
+            bury_if_dead(services, run, "its process is gone")
+    for run in store.queued_runs(None):
+        queue.put(JobKind.RUN, run.id, lane=run.project.environment)
+    if store.messages_due(now):
+        queue.put(JobKind.NOTIFY, "outbox")
+
+
+class Sweeper:
+    """Sweeps, polls and keeps house in a thread until it is stopped."""
+
+    def __init__(self, services: Services, every: float = EVERY) -> None:
+        self._services = services
+        self._every = every
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Begin; one thread for sweeping, one for each host that is polled."""
+        self._spawn(self._round, self._every, "sweep")
+        self._spawn(self._keep_house, RETENTION_EVERY.total_seconds(), "retention")
+        for name, host in self._services.settings.hosts.items():
+            if host.poll is not None:
+                self._spawn(self._poller(name), host.poll.total_seconds(), f"poll-{name}")
+
+    def stop(self) -> None:
+        """Stop and wait for the round at hand."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=10)
+
+    def _spawn(self, work: Callable[[], None], every: float, name: str) -> None:
+        def loop() -> None:
+            while not self._stop.is_set():
+                try:
+                    work()
+                except HeadgateError as error:
+                    log.warning("%s: %s", name, error)
+                except Exception:
+                    # A sweep that died would turn every lost hint into a lost change.
+                    log.exception("%s", name)
+                self._stop.wait(every)
+
+        thread = threading.Thread(target=loop, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _round(self) -> None:
+        sweep(self._services)
+
+    def _keep_house(self) -> None:
+        services = self._services
+        if services.store.lead("retention", services.identity, services.clock.now(), RETENTION_EVERY):
+            services.store.sweep(services.clock.now(), timedelta(days=services.settings.limits.keep_days))
+
+    def _poller(self, name: str) -> Callable[[], None]:
+        def work() -> None:
+            services = self._services
+            if not services.store.lead(f"poll:{name}", services.identity, services.clock.now(), LEAD):
+                return
+            for repo in listed_repositories(services.settings, name):
+                poll(services, repo)
+
+        return work
+
+
+def poll_all(services: Services) -> dict[RepoRef, int]:
+    """One round of polling over every listed repository; changes marked per repository."""
+    return {
+        repo: poll(services, repo)
+        for name in services.settings.hosts
+        for repo in listed_repositories(services.settings, name)
+    }
