@@ -1,0 +1,51 @@
+"""Every chat that the Apprise library knows, Slack among them by its own settings.
+
+Messages are short text with a link, so that no service's limit cuts them (https://github.com/caronc/apprise).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from apprise import Apprise, AppriseAsset
+
+from bot.core.errors import HostBusy, HostDenied
+from bot.ports import Chat, Message
+
+BODY_LIMIT = 900
+"""Characters; the smallest limit among the common services is 1,000."""
+
+
+class AppriseChat:
+    """One Apprise URL, read when a message is sent."""
+
+    def __init__(self, url: Callable[[], str]) -> None:
+        self._url = url
+
+    def send(self, message: Message) -> None:
+        """Raises HostDenied for a URL that Apprise does not understand, HostBusy when sending failed."""
+        notifier = Apprise(asset=AppriseAsset(app_id="Headgate", async_mode=False, secure_logging=True))
+        if not notifier.add(self._url()):
+            raise HostDenied("Apprise does not understand this destination's URL")
+        text = message.body if len(message.body) <= BODY_LIMIT else message.body[: BODY_LIMIT - 1] + "…"
+        if message.url:
+            text += f"\n{message.url}"
+        if not notifier.notify(title=message.title[:200], body=text):
+            raise HostBusy("the service did not take the message", 60.0)
+
+
+def make(options: Mapping[str, str], secret: Callable[[str], str]) -> Chat:
+    """Any service: ``apprise: {url_file: …}``."""
+    del options
+    return AppriseChat(lambda: secret("url"))
+
+
+def make_slack(options: Mapping[str, str], secret: Callable[[str], str]) -> Chat:
+    """Slack by a bot token: ``slack: {token_file: …, channel: "#ops"}``."""
+    channel = re.sub(r"[^A-Za-z0-9_#@.-]", "", options.get("channel", ""))
+
+    def url() -> str:
+        return f"slack://{secret('token').strip()}/{channel.replace('#', '%23')}"
+
+    return AppriseChat(url)

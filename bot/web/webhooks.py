@@ -1,0 +1,75 @@
+"""``POST /webhooks/NAME``: verify, store, hint, 202. The delivery is durable before it is acknowledged (P3)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from bot.core.errors import MalformedDelivery, SignatureError, StoreDown
+from bot.ports import Clock, Inbox, JobKind, Queue, Store
+
+log = logging.getLogger(__name__)
+
+MAX_BODY = 25 * 2**20
+"""Bytes. GitHub sends nothing larger: https://docs.github.com/en/webhooks/webhook-events-and-payloads"""
+
+
+def create_app(store: Store, queue: Queue, inboxes: Mapping[str, Inbox], clock: Clock) -> Flask:
+    """The webhook service. ``inboxes`` are the hosts by the name they have in the operator's settings."""
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+
+    @app.post("/webhooks/<name>")
+    def receive(name: str) -> tuple[Response, int]:
+        inbox = inboxes.get(name)
+        if inbox is None:
+            return _say(404, f"no host is called {name!r} in the settings")
+        try:
+            delivery = inbox.receive(dict(request.headers), request.get_data(cache=False), clock.now())
+        except SignatureError as error:
+            log.warning("webhook for %s refused: %s", name, error)
+            return _say(401, str(error))
+        except MalformedDelivery as error:
+            return _say(400, str(error))
+        try:
+            new = store.add_delivery(delivery)
+        except StoreDown:
+            log.exception("the store is down; the host was told to come back")
+            return _say(503, "the store cannot be reached; deliver this again later")
+        queue.put(JobKind.ABSORB, "deliveries")
+        return _say(202, "stored" if new else "stored before; looked at again")
+
+    @app.errorhandler(RequestEntityTooLarge)
+    def too_large(_: RequestEntityTooLarge) -> tuple[Response, int]:
+        return _say(413, f"a delivery may have {MAX_BODY} bytes")
+
+    add_health(app, store, queue)
+    return app
+
+
+def add_health(app: Flask, store: Store, queue: Queue) -> None:
+    """``/healthz``: the process answers. ``/readyz``: it could do its work, or says what is missing."""
+
+    @app.get("/healthz")
+    def healthz() -> tuple[Response, int]:
+        return _say(200, "alive")
+
+    @app.get("/readyz")
+    def readyz() -> tuple[Response, int]:
+        try:
+            store.ping()
+        except StoreDown as error:
+            return _say(503, f"store: {error}")
+        try:
+            behind = queue.ping()
+        except ConnectionError:
+            # The store is the truth: without the queue the sweeps still find all work, only slower.
+            behind = "down; the sweeps carry on"
+        return _say(200, f"ready; queue: {behind}")
+
+
+def _say(status: int, message: str) -> tuple[Response, int]:
+    return jsonify(message=message), status
