@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.core.config.server import rules_for
 from bot.core.effectset import EffectSet
-from bot.core.model import Change, ChangeRef, ChangeState, HostFacts, RepoRef
+from bot.core.model import Change, ChangeRef, ChangeState, HostFacts, Permission, RepoRef
 from bot.core.project import Selection
-from bot.core.record import Intent, IntentState, Memory
+from bot.core.record import IntentState, Memory
 from bot.core.rules import RepoRules
 from bot.core.runs import Run
 from bot.core.snapshot import MergeFact, Snapshot, TargetFact
@@ -51,7 +51,7 @@ def gather(services: Services, selector: Selector, row: ChangeRow) -> Gathered |
     base = _base(services, mirror, change, refetched)
     merge = _merge_fact(mirror, rules, memory, base)
     memory = _with_selection(selector, mirror, rules, memory, base, merge)
-    return Gathered(_snapshot(services, host, rules, ref, memory, merge, now), refetched)
+    return Gathered(snapshot_of(services, rules, ref, memory, merge, _view(host, ref)), refetched)
 
 
 def _with_host(services: Services, host: Host, row: ChangeRow, now: datetime) -> tuple[Memory, bool]:
@@ -188,24 +188,31 @@ def _with_merged_selection(
 # -------------------------------------------------------------------------------------------- store
 
 
-def _snapshot(
-    services: Services,
-    host: Host,
-    rules: RepoRules,
-    ref: ChangeRef,
-    memory: Memory,
-    merge: MergeFact | None,
-    now: datetime,
+@dataclass(frozen=True, slots=True)
+class HostView:
+    """What a snapshot needs to know of the host beside the change's own facts."""
+
+    bot: str = ""
+    people: Mapping[str, Permission] = field(default_factory=dict)
+    comment_limit: int = 65536
+    review_has_sha: bool = True
+
+
+def _view(host: Host, ref: ChangeRef) -> HostView:
+    capabilities = host.capabilities()
+    return HostView(host.own_login(), host.people(ref.repo), capabilities.comment_limit, capabilities.review_has_sha)
+
+
+def snapshot_of(
+    services: Services, rules: RepoRules, ref: ChangeRef, memory: Memory, merge: MergeFact | None, view: HostView
 ) -> Snapshot:
+    """A snapshot of what the store knows now; reads nothing but the store."""
     runs = services.store.runs_of(ref)
     selection = memory.selection or Selection("", "", complete=False)
-    targets = {each.project.target for each in selection.affected if each.project.target}
-    intents = {target: services.store.intents_on(target) for target in sorted(targets)}
-    capabilities = host.capabilities()
+    targets = sorted({each.project.target for each in selection.affected if each.project.target})
     settings = services.settings
-    public = settings.listen.public_url or f"http://{settings.listen.pages}"
     return Snapshot(
-        now=now,
+        now=services.clock.now(),
         ref=ref,
         rules=rules,
         environments=settings.environments,
@@ -213,18 +220,24 @@ def _snapshot(
         memory=memory,
         runs=runs,
         sets=_sets(services, memory, runs),
-        targets={target: _target(services, ref, target, intents[target], memory) for target in sorted(targets)},
+        targets={target: _target(services, ref, target, memory) for target in targets},
         merge=merge,
         intents=services.store.intents_of(ref),
         rivals=_rivals(services, ref, selection),
-        people=host.people(ref.repo),
+        people=view.people,
         paused=services.store.setting("paused") or "",
-        bot=host.own_login(),
-        link=f"{public.rstrip('/')}/changes/{ref.repo}/{ref.number}",
+        bot=view.bot,
+        link=f"{public_url(services)}/changes/{ref.repo}/{ref.number}",
         instance=settings.instance,
-        comment_limit=capabilities.comment_limit,
-        review_has_sha=capabilities.review_has_sha,
+        comment_limit=view.comment_limit,
+        review_has_sha=view.review_has_sha,
     )
+
+
+def public_url(services: Services) -> str:
+    """How people reach the pages, without a slash at the end."""
+    listen = services.settings.listen
+    return (listen.public_url or f"http://{listen.pages}").rstrip("/")
 
 
 def _sets(services: Services, memory: Memory, runs: tuple[Run, ...]) -> Mapping[str, EffectSet]:
@@ -237,10 +250,9 @@ def _sets(services: Services, memory: Memory, runs: tuple[Run, ...]) -> Mapping[
     return services.store.effect_sets(sorted(wanted))
 
 
-def _target(
-    services: Services, ref: ChangeRef, target: str, intents: tuple[Intent, ...], memory: Memory
-) -> TargetFact:
+def _target(services: Services, ref: ChangeRef, target: str, memory: Memory) -> TargetFact:
     row = services.store.target(target)
+    intents = services.store.intents_on(target)
     order = memory.merge.order if memory.merge else None
     others = [intent for intent in intents if intent.change != ref and (order is None or intent.order < order)]
     return TargetFact(
