@@ -63,9 +63,8 @@ def verify(connection: Connection) -> int:
     heads = {row.subject: (row.position, row.hash) for row in connection.execute(select(chains))}
     reached: dict[str, tuple[int, str]] = {}
     count = 0
-    for row in connection.execution_options(yield_per=500).execute(
-        select(audit).order_by(audit.c.subject, audit.c.position)
-    ):
+    ordered = select(audit).order_by(audit.c.subject, audit.c.position)
+    for row in connection.execute(ordered, execution_options={"yield_per": 500}):
         position, previous = reached.get(row.subject, (0, BEGINNING))
         _check(row, position + 1, previous)
         reached[row.subject] = (row.position, row.hash)

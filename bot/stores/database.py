@@ -26,6 +26,10 @@ RETRYABLE: Final = frozenset({"40001", "40P01"})
 """PostgreSQL's serialization_failure and deadlock_detected: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 BUSY_SECONDS: Final = 30
+"""How long a writer waits for the others on SQLite."""
+
+CONNECT_SECONDS: Final = 10
+"""How long a PostgreSQL server may take to answer."""
 
 SYNCHRONOUS: Final = {"kill": "NORMAL", "power": "FULL"}
 """What a commit survives -> SQLite's ``synchronous`` (in WAL mode NORMAL survives a kill, FULL a power cut)."""
@@ -117,7 +121,11 @@ def _engine(url: URL, synchronous: str) -> Engine:
         event.listen(engine, "connect", _sqlite_settings(synchronous))
         event.listen(engine, "begin", _sqlite_begin)
     else:
-        engine = create_engine(url, pool_size=4, max_overflow=12, pool_pre_ping=True, pool_recycle=1800)
+        # A server whose databases have no encoding (SQL_ASCII) would answer with bytes.
+        utf8 = {"client_encoding": "utf8", "connect_timeout": CONNECT_SECONDS}
+        engine = create_engine(
+            url, pool_size=4, max_overflow=12, pool_pre_ping=True, pool_recycle=1800, connect_args=utf8
+        )
     event.listen(engine, "connect", _note_process)
     event.listen(engine, "checkout", _check_process)
     return engine

@@ -5,13 +5,14 @@ Kept for good: audit rows, the memories of changes, and whatever belongs to a ch
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
 
 from bot.core import codec
+from bot.core.record import Memory
 from bot.core.runs import RunKind, RunState
 from bot.stores.outbox import DEAD, WAITING
 from bot.stores.schema import blobs, changes, deliveries, effect_sets, intents, logs, outbox, pushers, runs
@@ -69,16 +70,24 @@ def _sweep_effects(connection: Connection, before: datetime) -> int:
     old = set(connection.execute(select(effect_sets.c.fingerprint).where(effect_sets.c.used_at < before)).scalars())
     if not old:
         return 0
-    for text in connection.execution_options(yield_per=200).execute(select(changes.c.memory)).scalars():
-        memory = codec.decode(codec.MEMORY, text)
-        for record in memory.records:
-            old.difference_update(record.effects.values())
-        for face in memory.faces:
-            old.difference_update(face.effects.values())
+    for text in _stream(connection, select(changes.c.memory)):
+        old -= _shown(codec.decode(codec.MEMORY, text))
+    for text in _stream(connection, select(runs.c.document)):
+        run = codec.decode(codec.RUN, text)
+        old -= {run.reviewed, run.plan.fingerprint if run.plan is not None else ""}
     ordered = sorted(old)
     for start in range(0, len(ordered), 500):
         connection.execute(delete(effect_sets).where(effect_sets.c.fingerprint.in_(ordered[start : start + 500])))
     return len(ordered)
+
+
+def _stream(connection: Connection, query: Any) -> Iterator[str]:
+    return iter(connection.execute(query, execution_options={"yield_per": 200}).scalars())
+
+
+def _shown(memory: Memory) -> set[str]:
+    recorded = {each for record in memory.records for each in record.effects.values()}
+    return recorded | {each for face in memory.faces for each in face.effects.values()}
 
 
 def _age(connection: Connection, query: Any, now: datetime) -> float:

@@ -41,6 +41,18 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
+class Words(TypeDecorator[str]):
+    """Text, whatever people, tools or hosts put in it: PostgreSQL stores no NUL, and no database a surrogate."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
+        if value is None or (value.isascii() and "\0" not in value):
+            return value
+        return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
 metadata: Final = MetaData()
 
 # SQLite numbers rows automatically only in a column that is exactly INTEGER PRIMARY KEY.
@@ -49,22 +61,22 @@ _Serial = BigInteger().with_variant(Integer(), "sqlite")
 settings: Final = Table(
     "setting",
     metadata,
-    Column("name", Text, primary_key=True),
-    Column("value", Text, nullable=False),
+    Column("name", Words, primary_key=True),
+    Column("value", Words, nullable=False),
 )
 
 counters: Final = Table(
     "counter",
     metadata,
-    Column("name", Text, primary_key=True),
+    Column("name", Words, primary_key=True),
     Column("value", BigInteger, nullable=False),
 )
 
 duties: Final = Table(
     "duty",
     metadata,
-    Column("name", Text, primary_key=True),
-    Column("holder", Text, nullable=False),
+    Column("name", Words, primary_key=True),
+    Column("holder", Words, nullable=False),
     Column("lease_until", Instant, nullable=False),
 )
 
@@ -72,13 +84,13 @@ deliveries: Final = Table(
     "delivery",
     metadata,
     Column("seq", _Serial, primary_key=True, autoincrement=True),
-    Column("host", Text, nullable=False),
-    Column("id", Text, nullable=False),
-    Column("event", Text, nullable=False),
+    Column("host", Words, nullable=False),
+    Column("id", Words, nullable=False),
+    Column("event", Words, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("absorbed", Boolean, nullable=False, default=False),
-    Column("outcome", Text, nullable=False, default=""),
+    Column("outcome", Words, nullable=False, default=""),
     UniqueConstraint("host", "id", name="delivery_once"),
 )
 Index(
@@ -91,35 +103,35 @@ Index(
 pushers: Final = Table(
     "pusher",
     metadata,
-    Column("repo", Text, primary_key=True),
-    Column("sha", Text, primary_key=True),
-    Column("login", Text, nullable=False),
+    Column("repo", Words, primary_key=True),
+    Column("sha", Words, primary_key=True),
+    Column("login", Words, nullable=False),
     Column("at", Instant, nullable=False),
 )
 
 changes: Final = Table(
     "change",
     metadata,
-    Column("ref", Text, primary_key=True),
-    Column("repo", Text, nullable=False),
+    Column("ref", Words, primary_key=True),
+    Column("repo", Words, nullable=False),
     Column("number", BigInteger, nullable=False),
-    Column("memory", Text, nullable=False),
+    Column("memory", Words, nullable=False),
     Column("version", BigInteger, nullable=False, default=0),
     Column("dirty", BigInteger, nullable=False, default=0),
     Column("cleared", BigInteger, nullable=False, default=0),
     # the newest mark that asks for a refetch; 0 when none does
     Column("refetch_mark", BigInteger, nullable=False, default=0),
     Column("dirty_since", Instant),
-    Column("state", Text, nullable=False, default=""),
+    Column("state", Words, nullable=False, default=""),
     Column("open", Boolean, nullable=False, default=True),
-    Column("head_sha", Text, nullable=False, default=""),
-    Column("base_ref", Text, nullable=False, default=""),
-    Column("merge_sha", Text, nullable=False, default=""),
+    Column("head_sha", Words, nullable=False, default=""),
+    Column("base_ref", Words, nullable=False, default=""),
+    Column("merge_sha", Words, nullable=False, default=""),
     Column("wake_at", Instant),
     Column("updated_at", Instant, nullable=False),
-    Column("hinted_head", Text, nullable=False, default=""),
+    Column("hinted_head", Words, nullable=False, default=""),
     Column("hinted_at", Instant),
-    Column("lease_holder", Text, nullable=False, default=""),
+    Column("lease_holder", Words, nullable=False, default=""),
     Column("lease_until", Instant),
 )
 Index(
@@ -138,20 +150,20 @@ runs: Final = Table(
     "run",
     metadata,
     Column("seq", _Serial, primary_key=True, autoincrement=True),
-    Column("id", Text, nullable=False, unique=True),
-    Column("change", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("environment", Text, nullable=False),
-    Column("target", Text, nullable=False),
-    Column("repo", Text, nullable=False),
+    Column("id", Words, nullable=False, unique=True),
+    Column("change", Words, nullable=False),
+    Column("kind", Words, nullable=False),
+    Column("state", Words, nullable=False),
+    Column("environment", Words, nullable=False),
+    Column("target", Words, nullable=False),
+    Column("repo", Words, nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("token", BigInteger, nullable=False, default=0),
     Column("lease_until", Instant),
     Column("stop", Boolean, nullable=False, default=False),
     Column("created_at", Instant, nullable=False),
     Column("finished_at", Instant),
-    Column("document", Text, nullable=False),
+    Column("document", Words, nullable=False),
 )
 Index("run_change", runs.c.change, runs.c.seq)
 Index("run_state", runs.c.state, runs.c.kind, runs.c.seq)
@@ -159,16 +171,16 @@ Index("run_state", runs.c.state, runs.c.kind, runs.c.seq)
 intents: Final = Table(
     "intent",
     metadata,
-    Column("target", Text, primary_key=True),
-    Column("change", Text, primary_key=True),
-    Column("project", Text, primary_key=True),
-    Column("repo", Text, nullable=False),
-    Column("branch", Text, nullable=False),
+    Column("target", Words, primary_key=True),
+    Column("change", Words, primary_key=True),
+    Column("project", Words, primary_key=True),
+    Column("repo", Words, nullable=False),
+    Column("branch", Words, nullable=False),
     Column("position", BigInteger, nullable=False),
-    Column("sha", Text, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("sha", Words, nullable=False),
+    Column("state", Words, nullable=False),
     Column("since", Instant, nullable=False),
-    Column("reason", Text, nullable=False, default=""),
+    Column("reason", Words, nullable=False, default=""),
 )
 Index("intent_order", intents.c.target, intents.c.repo, intents.c.position)
 Index("intent_change", intents.c.change)
@@ -176,29 +188,29 @@ Index("intent_change", intents.c.change)
 concerns: Final = Table(
     "change_target",
     metadata,
-    Column("target", Text, primary_key=True),
-    Column("change", Text, primary_key=True),
+    Column("target", Words, primary_key=True),
+    Column("change", Words, primary_key=True),
 )
 Index("change_target_change", concerns.c.change)
 
 targets: Final = Table(
     "target",
     metadata,
-    Column("target", Text, primary_key=True),
-    Column("deployed_sha", Text, nullable=False, default=""),
+    Column("target", Words, primary_key=True),
+    Column("deployed_sha", Words, nullable=False, default=""),
     Column("deployed_order", BigInteger, nullable=False, default=0),
-    Column("deployed_repo", Text, nullable=False, default=""),
+    Column("deployed_repo", Words, nullable=False, default=""),
     Column("deployed_at", Instant),
-    Column("locked_by", Text, nullable=False, default=""),
+    Column("locked_by", Words, nullable=False, default=""),
     Column("locked_since", Instant),
 )
 
 freezes: Final = Table(
     "freeze",
     metadata,
-    Column("repo", Text, primary_key=True),
-    Column("branch", Text, primary_key=True),
-    Column("reason", Text, nullable=False),
+    Column("repo", Words, primary_key=True),
+    Column("branch", Words, primary_key=True),
+    Column("reason", Words, nullable=False),
     Column("at", Instant, nullable=False),
 )
 
@@ -206,13 +218,13 @@ outbox: Final = Table(
     "outbox",
     metadata,
     Column("id", _Serial, primary_key=True, autoincrement=True),
-    Column("destination", Text, nullable=False),
-    Column("key", Text, nullable=False),
-    Column("document", Text, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("destination", Words, nullable=False),
+    Column("key", Words, nullable=False),
+    Column("document", Words, nullable=False),
+    Column("state", Words, nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("due_at", Instant, nullable=False),
-    Column("reason", Text, nullable=False, default=""),
+    Column("reason", Words, nullable=False, default=""),
     UniqueConstraint("destination", "key", name="outbox_once"),
 )
 Index("outbox_due", outbox.c.state, outbox.c.due_at)
@@ -221,21 +233,21 @@ audit: Final = Table(
     "audit",
     metadata,
     Column("seq", _Serial, primary_key=True, autoincrement=True),
-    Column("subject", Text, nullable=False),
+    Column("subject", Words, nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("at", Instant, nullable=False),
-    Column("document", Text, nullable=False),
-    Column("previous", Text, nullable=False),
-    Column("hash", Text, nullable=False),
+    Column("document", Words, nullable=False),
+    Column("previous", Words, nullable=False),
+    Column("hash", Words, nullable=False),
     UniqueConstraint("subject", "position", name="audit_position"),
 )
 
 chains: Final = Table(
     "audit_chain",
     metadata,
-    Column("subject", Text, primary_key=True),
+    Column("subject", Words, primary_key=True),
     Column("position", BigInteger, nullable=False),
-    Column("hash", Text, nullable=False),
+    Column("hash", Words, nullable=False),
     # the position that the newest checkpoint has signed
     Column("signed", BigInteger, nullable=False, default=0),
 )
@@ -251,23 +263,23 @@ checkpoints: Final = Table(
     metadata,
     Column("seq", _Serial, primary_key=True, autoincrement=True),
     Column("at", Instant, nullable=False),
-    Column("document", Text, nullable=False),
-    Column("mac", Text, nullable=False),
+    Column("document", Words, nullable=False),
+    Column("mac", Words, nullable=False),
 )
 
 effect_sets: Final = Table(
     "effect_set",
     metadata,
-    Column("fingerprint", Text, primary_key=True),
-    Column("document", Text, nullable=False),
+    Column("fingerprint", Words, primary_key=True),
+    Column("document", Words, nullable=False),
     Column("used_at", Instant, nullable=False),
 )
 
 blobs: Final = Table(
     "blob",
     metadata,
-    Column("name", Text, primary_key=True),
-    Column("owner", Text, nullable=False),
+    Column("name", Words, primary_key=True),
+    Column("owner", Words, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("data", LargeBinary, nullable=False),
 )
@@ -276,7 +288,7 @@ Index("blob_created", blobs.c.created_at)
 logs: Final = Table(
     "run_log",
     metadata,
-    Column("run", Text, primary_key=True),
+    Column("run", Words, primary_key=True),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("at", Instant, nullable=False),
     Column("data", LargeBinary, nullable=False),
