@@ -1,0 +1,57 @@
+"""``headgate audit``: the record, verified and exported."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from bot.cli.options import config_option
+from bot.core.errors import StoreConflict
+from bot.wiring import Wiring, config_path
+
+
+@click.group()
+def command() -> None:
+    """Verify, list or export the append-only, hash-chained record."""
+
+
+@command.command()
+@config_option
+def verify(config: str) -> None:
+    """Exit 0 when every row's chain holds, 1 naming the first that does not."""
+    try:
+        rows = Wiring(config_path(config)).store().verify_audit()
+    except StoreConflict as error:
+        click.echo(f"broken: {error}", err=True)
+        sys.exit(1)
+    click.echo(f"{rows} rows verified, every chain holds")
+
+
+@command.command()
+@config_option
+@click.option("--subject", default=None, help="Only this change, e.g. github/acme/infra!12.")
+@click.option("--after", default=0, help="Only rows after this number.")
+def export(config: str, subject: str | None, after: int) -> None:
+    """One JSON document per line, oldest first, with the hashes needed to verify it elsewhere."""
+    store = Wiring(config_path(config)).store()
+    while rows := store.audit_rows(subject, after=after, limit=1000):
+        for row in rows:
+            entry = row.entry
+            click.echo(
+                json.dumps(
+                    {
+                        "seq": row.seq,
+                        "at": row.at.isoformat(),
+                        "actor": entry.actor,
+                        "action": entry.action,
+                        "subject": entry.subject,
+                        "detail": dict(entry.detail),
+                        "previous": row.previous,
+                        "hash": row.hash,
+                    },
+                    ensure_ascii=False,
+                )
+            )
+        after = rows[-1].seq

@@ -1,0 +1,215 @@
+"""The only module that knows concrete adapters: builds them from the operator's settings."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from bot.chats import CHATS
+from bot.core.config.server import parse_server
+from bot.core.errors import ConfigError, Problem
+from bot.core.model import RepoRef
+from bot.core.redaction import Redactor
+from bot.core.rules import ChatRoute, Grant, HostSettings, SecretRef, Settings
+from bot.flow.services import Services
+from bot.hosts import HOSTS
+from bot.mirror.git import GitMirror
+from bot.ports import Chat, Host, Queue, Sandbox
+from bot.sandbox.process import ProcessSandbox
+from bot.stores.artifacts import ArtifactKey, Cipher, FolderVault, SealedArtifacts, bind
+from bot.stores.logs import StoredLog, read_log
+from bot.stores.sqlstore import SqlStore
+from bot.tools import TOOLS
+
+CONFIG_VARIABLE: Final = "HEADGATE_CONFIG"
+DEFAULT_CONFIG: Final = "headgate-server.yaml"
+
+
+class SystemClock:
+    """The machine's time."""
+
+    def now(self) -> datetime:
+        """Now, in UTC."""
+        return datetime.now(UTC)
+
+
+class SilentQueue:
+    """For processes that only read, and where no queue can be had: hints are dropped, the sweeps find the work."""
+
+    def put(self, kind: object, key: str, *, lane: str = "") -> None:
+        """Forget it."""
+
+    def depth(self) -> Mapping[str, int]:
+        """Nothing waits here."""
+        return {}
+
+    def ping(self) -> str:
+        """What is behind it, in words."""
+        return "none; the sweeps find all work"
+
+
+# ------------------------------------------------------------------------------------------ settings
+
+
+def config_path(given: str = "") -> Path:
+    """Where the operator's file is: as given, else the environment's word, else the present directory."""
+    return Path(given or os.environ.get(CONFIG_VARIABLE, "") or DEFAULT_CONFIG)
+
+
+def load_settings(path: Path) -> Settings:
+    """The operator's settings. Raises ConfigError listing every problem at once."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise ConfigError((Problem(str(path), 0, "", f"cannot be read: {why}"),)) from None
+    parsed = parse_server(text, str(path))
+    if isinstance(parsed, Settings):
+        return parsed
+    raise ConfigError(parsed)
+
+
+def read_secret(ref: SecretRef, base: Path) -> str:
+    """The secret itself, read now. Raises ConfigError naming the place, never the value."""
+    if ref.kind == "env":
+        value = os.environ.get(ref.where, "")
+        if not value:
+            raise ConfigError((Problem("environment", 0, ref.where, "this variable is not set"),))
+        return value
+    path = base / ref.where
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise ConfigError((Problem(str(path), 0, "", f"this secret cannot be read: {why}"),)) from None
+
+
+def data_directory(settings: Settings, path: Path) -> Path:
+    """Where everything that is kept on disk goes (0700)."""
+    data = Path(settings.data).expanduser() if settings.data else Path("~/.local/share/headgate").expanduser()
+    data = data if data.is_absolute() else path.parent.absolute() / data
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return data
+
+
+# ---------------------------------------------------------------------------------------- the pieces
+
+
+class Wiring:
+    """One process's adapters, each made when it is first needed."""
+
+    def __init__(self, path: Path, settings: Settings | None = None) -> None:
+        self.path = path.absolute()
+        self.settings = settings or load_settings(path)
+        self.data = data_directory(self.settings, self.path)
+        self.clock = SystemClock()
+        self._mirrors: dict[RepoRef, GitMirror] = {}
+        self._lock = threading.Lock()
+
+    def secret(self, ref: SecretRef) -> str:
+        """A secret, read now."""
+        return read_secret(ref, self.path.parent)
+
+    def store(self) -> SqlStore:
+        """The store, not migrated."""
+        settings = self.settings
+        if settings.database_secret is not None:
+            url = self.secret(settings.database_secret)
+        else:
+            url = settings.database or f"sqlite:///{self.data / 'headgate.db'}"
+        return SqlStore(url, self.clock, durability=settings.durability)
+
+    def key(self) -> ArtifactKey:
+        """The installation's master key: configured, else made once in the data directory."""
+        ref = self.settings.artifact_key
+        if ref is None:
+            return ArtifactKey.load(self.data / "artifact.key")
+        if ref.kind == "env":
+            return ArtifactKey.load(env=ref.where)
+        return ArtifactKey.load(self.path.parent / ref.where)
+
+    def hosts(self) -> dict[str, Host]:
+        """Every host of the settings, by its name."""
+        return {name: self._host(host) for name, host in self.settings.hosts.items()}
+
+    def _host(self, host: HostSettings) -> Host:
+        return HOSTS[host.kind](host, self.secret, self.settings.instance)
+
+    def chats(self) -> dict[str, Chat]:
+        """Every chat route's destination, by the route's name."""
+        return {route.name: self._chat(route) for route in self.settings.chat}
+
+    def _chat(self, route: ChatRoute) -> Chat:
+        return CHATS[route.kind].make(route.options, lambda name: self.secret(route.secrets[name]))
+
+    def mirror(self, hosts: Mapping[str, Host], repo: RepoRef) -> GitMirror:
+        """The bare mirror of a repository; one per process."""
+        with self._lock:
+            if repo not in self._mirrors:
+                host = hosts[repo.host]
+                place = self.data / "mirrors" / repo.host / (repo.path.replace("/", "__") + ".git")
+                self._mirrors[repo] = GitMirror(place, host.clone_url(repo), lambda: host.git_credentials(repo))
+            return self._mirrors[repo]
+
+    def credentials(self, grant: Grant) -> Mapping[str, str]:
+        """A grant's variables with its secrets read now."""
+        return {**grant.env, **{name: self.secret(ref) for name, ref in grant.secret_env.items()}}
+
+    def sandbox(
+        self, run_id: str, write: Callable[[str], None], redactor: Redactor, stopped: Callable[[], bool]
+    ) -> Sandbox:
+        """What a run's commands are executed with."""
+        del run_id
+        return ProcessSandbox(log=write, redactor=redactor, cancelled=stopped, path=self.settings.path)
+
+    def services(self, queue: Queue | None = None, store: SqlStore | None = None) -> Services:
+        """Everything the flow needs."""
+        store = store or self.store()
+        key = self.key()
+        bind(store, key)
+        cipher = Cipher(key)
+        vault = FolderVault(Path(self.settings.artifacts)) if self.settings.artifacts != "database" else store
+        hosts = self.hosts()
+        return Services(
+            settings=self.settings,
+            clock=self.clock,
+            store=store,
+            queue=queue or SilentQueue(),
+            hosts=hosts,
+            tools={name: make() for name, make in TOOLS.items()},
+            chats=self.chats(),
+            artifacts=SealedArtifacts(vault, cipher),
+            effects_key=key.derive(b"effects"),
+            mirror=lambda repo: self.mirror(hosts, repo),
+            log=lambda run_id: StoredLog(store, cipher, run_id, keep_bytes=self.settings.limits.log_bytes),
+            sandbox=self.sandbox,
+            credentials=self.credentials,
+            data=self.data,
+            identity=f"{socket.gethostname()}:{os.getpid()}:{threading.get_native_id()}",
+        )
+
+    def log_reader(self, store: SqlStore) -> Callable[[str, int], tuple[str, int, bool]]:
+        """Reads a run's growing log: (run id, after which piece) -> (text, last piece, False)."""
+        cipher = Cipher(self.key())
+
+        def read(run_id: str, after: int) -> tuple[str, int, bool]:
+            pieces = read_log(store, cipher, run_id, after)
+            last = pieces[-1][0] if pieces else after
+            return "".join(text for _, text in pieces), last, False
+
+        return read
+
+    def mirrors_close(self) -> None:
+        """Stop the mirrors' helper processes."""
+        for mirror in self._mirrors.values():
+            mirror.close()
+
+
+def build_from_environment() -> Services:
+    """For a run's own process: the same settings its worker was started with."""
+    return Wiring(config_path()).services()
