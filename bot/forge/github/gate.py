@@ -1,0 +1,225 @@
+"""Every API request passes here: who is it, may it, is the host in a bad mood; and every answer is dressed here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import jwt
+from flask import Blueprint, Response, request
+
+from bot.forge.git_http import basic_token
+from bot.forge.github.call import Answer, Call, Page, Result, Route
+from bot.forge.github.routes.people import next_hour
+from bot.forge.github.shapes.people import Json
+from bot.forge.model import Actor, App, Refusal, Refused
+from bot.forge.state import State
+from bot.forge.trouble import Request
+
+_DOCS = "https://docs.github.com/rest"
+_STATUS = {
+    Refusal.NOT_FOUND: 404,
+    Refusal.FORBIDDEN: 403,
+    Refusal.INVALID: 422,
+    Refusal.CONFLICT: 409,
+    Refusal.NOT_MERGEABLE: 405,
+}
+_MAX_PER_PAGE = 100
+_MAX_JWT_LIFE_S = 600
+
+
+def api_blueprint(state: State, routes: tuple[Route, ...], name: str, prefix: str) -> Blueprint:
+    """The API below a prefix."""
+    blueprint = Blueprint(name, __name__, url_prefix=prefix)
+    for at, route in enumerate(routes):
+        view = _view(state, route)
+        blueprint.add_url_rule(
+            route.rule,
+            f"{route.handler.__name__}-{at}",
+            view,
+            methods=[route.method],
+            provide_automatic_options=False,
+        )
+    return blueprint
+
+
+def _view(state: State, route: Route) -> Callable[..., Response]:
+    def view(**parts: Any) -> Response:
+        login: list[str] = []
+        answer = _troubled(state) or _answer(state, route, parts, login)
+        body = request.get_data(as_text=True)
+        query = request.query_string.decode()
+        who = login[0] if login else None
+        state.trouble.note(Request(request.method, request.path, query, answer.status_code, who, "api", body))
+        return answer
+
+    return view
+
+
+def _troubled(state: State) -> Response | None:
+    if state.trouble.latency_s > 0:
+        time.sleep(state.trouble.latency_s)
+    blow = state.trouble.next_blow(request.path)
+    if blow is None:
+        return None
+    answer = _json({"message": blow.message, "documentation_url": _DOCS}, blow.status)
+    answer.headers.update(blow.headers)
+    return answer
+
+
+def _answer(state: State, route: Route, parts: dict[str, Any], login: list[str]) -> Response:
+    with state.lock:
+        found = _identity(state)
+        if isinstance(found, str):
+            return _error(401, found)
+        actor, app = found
+        login.append(actor.login)
+        used, limit = state.trouble.spend(actor.login)
+        if used > limit:
+            answer = _error(403, f"API rate limit exceeded for {actor.login}.")
+        else:
+            answer = _handled(state, route, parts, actor, app)
+    if answer.status_code == 304:
+        used = state.trouble.give_back(actor.login)
+    _limit_headers(answer, min(used, limit), limit)
+    if request.method != "GET" and answer.status_code < 300 and state.trouble.take("lose_answers"):
+        return _error(502, "Server Error")
+    return answer
+
+
+def _identity(state: State) -> tuple[Actor, App | None] | str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "basic":
+        token = basic_token() or ""
+    if not token:
+        return "Requires authentication"
+    if token.count(".") == 2:
+        app = _app_of(state, token.strip())
+        return (Actor(app.bot, app.id), app) if app is not None else "A JSON web token could not be decoded"
+    actor = state.actor_of(token.strip())
+    return (actor, None) if actor is not None else "Bad credentials"
+
+
+def _app_of(state: State, token: str) -> App | None:
+    try:
+        issuer = int(jwt.decode(token, options={"verify_signature": False}).get("iss", 0))
+        app = state.apps.get(issuer)
+        if app is None:
+            return None
+        options: Any = {"require": ["exp", "iat"]}
+        claims = jwt.decode(token, app.public_key, algorithms=["RS256"], leeway=60, options=options)
+    except (jwt.InvalidTokenError, ValueError, TypeError):
+        return None
+    return app if claims["exp"] - claims["iat"] <= _MAX_JWT_LIFE_S + 60 else None
+
+
+def _handled(state: State, route: Route, parts: dict[str, Any], actor: Actor, app: App | None) -> Response:
+    if route.app_only and app is None:
+        return _error(401, "A JSON web token could not be decoded")
+    if app is not None and not route.app_only:
+        return _error(401, "Bad credentials")
+    try:
+        body = _body()
+        target = None
+        if route.role is not None:
+            target = state.repo(f"{parts.pop('owner')}/{parts.pop('name')}")
+            state.require(target, actor, route.role)
+        result = route.handler(Call(state, actor, body, request.args.to_dict(), app, target), **parts)
+        return _dressed(result)
+    except Refused as refused:
+        return _error(_STATUS[refused.kind], refused.reason)
+
+
+def _body() -> Json:
+    data = request.get_data()
+    if not data:
+        return {}
+    try:
+        body = json.loads(data)
+    except ValueError:
+        raise Refused("Problems parsing JSON") from None
+    if isinstance(body, list):  # labels may be sent as a bare list
+        return {"labels": body}
+    if not isinstance(body, dict):
+        raise Refused("Body should be a JSON object")
+    return body
+
+
+def _dressed(result: Result) -> Response:
+    match result:
+        case Page():
+            answer = _paged(result)
+        case Answer(None, status):
+            return Response(status=status)
+        case Answer(body, status):
+            answer = _json(body, status)
+        case _:
+            answer = _json(result, 200)
+    if request.method == "GET":
+        _conditional(answer)
+    return answer
+
+
+def _json(body: object, status: int) -> Response:
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return Response(text, status, content_type="application/json; charset=utf-8")
+
+
+def _error(status: int, message: str) -> Response:
+    body: Json = {"message": message, "documentation_url": _DOCS, "status": str(status)}
+    if status == 422:
+        resource = request.path.rpartition("/")[2]
+        body = {
+            "message": f"Validation Failed: {message}",
+            "errors": [{"resource": resource, "code": "custom", "message": message}],
+            "documentation_url": _DOCS,
+        }
+    return _json(body, status)
+
+
+def _conditional(answer: Response) -> None:
+    etag = hashlib.sha256(answer.get_data()).hexdigest()
+    answer.headers["ETag"] = f'W/"{etag}"'
+    answer.headers["Cache-Control"] = "private, max-age=0"
+    if etag in request.headers.get("If-None-Match", ""):
+        answer.status_code = 304
+        answer.set_data(b"")
+
+
+def _limit_headers(answer: Response, used: int, limit: int) -> None:
+    answer.headers["X-RateLimit-Limit"] = str(limit)
+    answer.headers["X-RateLimit-Used"] = str(used)
+    answer.headers["X-RateLimit-Remaining"] = str(max(0, limit - used))
+    answer.headers["X-RateLimit-Reset"] = str(next_hour())
+    answer.headers["X-RateLimit-Resource"] = "core"
+    answer.headers["X-GitHub-Media-Type"] = "github.v3; format=json"
+
+
+def _number(name: str, default: int) -> int:
+    text = request.args.get(name, "")
+    return max(1, int(text)) if text.isdecimal() and len(text) < 9 else default
+
+
+def _paged(page: Page) -> Response:
+    per_page = min(_number("per_page", 30), _MAX_PER_PAGE)
+    at = _number("page", 1)
+    items = [page.show(item) for item in page.items[(at - 1) * per_page : at * per_page]]
+    body: object = items
+    if page.wrap is not None:
+        body = {"total_count": len(page.items), **page.more, page.wrap: items}
+    answer = _json(body, 200)
+    last = max(1, -(-len(page.items) // per_page))
+    links = {"prev": at - 1, "first": 1} if at > 1 else {}
+    links |= {"next": at + 1, "last": last} if at < last else {}
+    if links:
+        answer.headers["Link"] = ", ".join(f'<{_page_url(number)}>; rel="{rel}"' for rel, number in links.items())
+    return answer
+
+
+def _page_url(number: int) -> str:
+    query = {**request.args.to_dict(), "page": str(number)}
+    return f"{request.base_url}?{urlencode(query)}"

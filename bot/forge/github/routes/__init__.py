@@ -1,0 +1,15 @@
+"""The endpoints of the GitHub face, one module per noun; each lists its routes in ``ROUTES``."""
+
+from bot.forge.github.routes import apps, checks, contents, deployments, hooks, issues, people, pulls, repositories
+
+ROUTES = (
+    *people.ROUTES,
+    *apps.ROUTES,
+    *repositories.ROUTES,
+    *contents.ROUTES,
+    *pulls.ROUTES,
+    *issues.ROUTES,
+    *checks.ROUTES,
+    *deployments.ROUTES,
+    *hooks.ROUTES,
+)

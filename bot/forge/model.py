@@ -1,0 +1,399 @@
+"""What a Git host remembers, in words that fit any host; mutable, and only ever touched under the state's lock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, IntEnum, StrEnum
+from pathlib import Path
+
+
+class Role(IntEnum):
+    """What somebody may do in a repository; each role includes the ones below it."""
+
+    NONE = 0
+    READ = 1
+    TRIAGE = 2
+    WRITE = 3
+    MAINTAIN = 4
+    ADMIN = 5
+
+    @property
+    def word(self) -> str:
+        """The host's lower-case name of the role."""
+        return self.name.lower()
+
+
+class AccountKind(StrEnum):
+    """Who stands behind an account."""
+
+    USER = "User"
+    BOT = "Bot"
+    ORGANIZATION = "Organization"
+
+
+class ReviewState(StrEnum):
+    """What a review says."""
+
+    APPROVED = "APPROVED"
+    CHANGES_REQUESTED = "CHANGES_REQUESTED"
+    COMMENTED = "COMMENTED"
+    DISMISSED = "DISMISSED"
+
+
+class MergeMethod(StrEnum):
+    """How a pull request lands on its base branch."""
+
+    MERGE = "merge"
+    SQUASH = "squash"
+    REBASE = "rebase"
+
+
+class Refusal(Enum):
+    """Why the host says no, so that each face can choose its status code."""
+
+    NOT_FOUND = "not found"
+    FORBIDDEN = "forbidden"
+    INVALID = "invalid"
+    CONFLICT = "conflict"
+    NOT_MERGEABLE = "not mergeable"
+
+
+class Refused(Exception):
+    """The host said no; ``reason`` is what it would tell the person, ``kind`` the class of the answer."""
+
+    def __init__(self, reason: str, kind: Refusal = Refusal.INVALID) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.kind = kind
+
+
+@dataclass(slots=True)
+class Account:
+    """A person, a bot or an organization."""
+
+    id: int
+    login: str
+    name: str
+    kind: AccountKind
+    created_at: datetime
+
+    @property
+    def email(self) -> str:
+        """The address written into commits."""
+        return f"{self.login.replace('[', '-').replace(']', '')}@users.noreply.example.com"
+
+
+@dataclass(slots=True)
+class Team:
+    """A group of people inside an organization; a parent's members include its children's."""
+
+    id: int
+    org: str
+    slug: str
+    name: str
+    parent: str | None = None
+    members: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class App:
+    """A registered application that signs in with a key and acts through installations."""
+
+    id: int
+    slug: str
+    owner: str
+    bot: str
+    public_key: str
+    created_at: datetime
+    permissions: dict[str, str]
+    events: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Installation:
+    """An application allowed to act for an account, on all or on some repositories."""
+
+    id: int
+    app_id: int
+    account: str
+    repositories: set[str] | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who makes a request: an account, and the application when one stands behind it."""
+
+    login: str
+    app_id: int | None = None
+    installation_id: int | None = None
+
+
+@dataclass(slots=True)
+class Label:
+    """A word put on issues and pull requests."""
+
+    id: int
+    name: str
+    color: str = "ededed"
+    description: str | None = None
+
+
+@dataclass(slots=True)
+class Comment:
+    """One entry of a conversation."""
+
+    id: int
+    author: str
+    body: str
+    created_at: datetime
+    updated_at: datetime
+    editor: str | None = None
+    app_id: int | None = None
+
+
+@dataclass(slots=True)
+class Review:
+    """Somebody's judgement of one commit of a pull request."""
+
+    id: int
+    author: str
+    body: str
+    state: ReviewState
+    commit_id: str
+    submitted_at: datetime
+
+
+@dataclass(slots=True)
+class Issue:
+    """A numbered conversation; a pull request is one with branches."""
+
+    id: int
+    number: int
+    author: str
+    title: str
+    body: str
+    created_at: datetime
+    updated_at: datetime
+    open: bool = True
+    closed_at: datetime | None = None
+    closed_by: str | None = None
+    locked: bool = False
+    labels: list[str] = field(default_factory=list)
+    comments: list[Comment] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class Pull(Issue):
+    """A proposal to bring a head branch onto a base branch."""
+
+    base_ref: str
+    base_sha: str
+    head_repo: str
+    head_ref: str
+    head_sha: str
+    draft: bool = False
+    reviews: list[Review] = field(default_factory=list)
+    requested_reviewers: list[str] = field(default_factory=list)
+    requested_teams: list[str] = field(default_factory=list)
+    merged_at: datetime | None = None
+    merged_by: str | None = None
+    merge_sha: str | None = None
+    merged_of: tuple[str, str] = ("", "")
+    conflicted: bool = False
+    null_reads: int = 0
+
+
+@dataclass(slots=True)
+class Status:
+    """A light verdict on a commit, by context."""
+
+    id: int
+    sha: str
+    context: str
+    state: str
+    description: str | None
+    target_url: str | None
+    creator: str
+    app_id: int | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """A remark of a check run on lines of a file."""
+
+    path: str
+    start_line: int
+    end_line: int
+    level: str
+    message: str
+    title: str | None = None
+    start_column: int | None = None
+    end_column: int | None = None
+    raw_details: str | None = None
+
+
+@dataclass(slots=True)
+class CheckRun:
+    """A rich verdict on a commit, written by an application."""
+
+    id: int
+    suite_id: int
+    sha: str
+    name: str
+    app_id: int
+    status: str
+    conclusion: str | None
+    started_at: datetime
+    completed_at: datetime | None
+    details_url: str | None = None
+    external_id: str = ""
+    title: str | None = None
+    summary: str | None = None
+    text: str | None = None
+    annotations: list[Annotation] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredCheck:
+    """A check that must succeed before a merge; ``app_id`` pins who must have said so."""
+
+    context: str
+    app_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """The rules of one branch. ``approvals`` is None when no review rule is set."""
+
+    checks: tuple[RequiredCheck, ...] | None = None
+    strict: bool = False
+    approvals: int | None = None
+    dismiss_stale: bool = False
+    code_owners: bool = False
+    last_push_approval: bool = False
+    enforce_admins: bool = False
+    allow_force_pushes: bool = False
+    allow_deletions: bool = False
+    linear_history: bool = False
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One attempt to hand an event to a hook; a redelivery keeps the GUID and gets a new id."""
+
+    id: int
+    guid: str
+    event: str
+    action: str | None
+    request_headers: dict[str, str]
+    body: bytes
+    redelivery: bool
+    delivered_at: datetime
+    duration: float = 0.0
+    status_code: int = 0
+    status: str = "pending"
+    response_headers: dict[str, str] = field(default_factory=dict)
+    response_body: str = ""
+
+
+@dataclass(slots=True)
+class Hook:
+    """An address that wants to be told; ``face`` chooses whose payloads it gets."""
+
+    id: int
+    repo: str
+    url: str
+    secret: str
+    events: tuple[str, ...]
+    created_at: datetime
+    updated_at: datetime
+    active: bool = True
+    content_type: str = "json"
+    face: str = "github"
+    deliveries: list[Delivery] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class DeploymentStatus:
+    """One step of a deployment."""
+
+    id: int
+    state: str
+    creator: str
+    description: str
+    environment: str
+    environment_url: str
+    log_url: str
+    created_at: datetime
+
+
+@dataclass(slots=True)
+class Deployment:
+    """A commit on its way to an environment."""
+
+    id: int
+    sha: str
+    ref: str
+    task: str
+    environment: str
+    creator: str
+    description: str | None
+    payload: dict[str, object] | str
+    created_at: datetime
+    updated_at: datetime
+    transient: bool = False
+    production: bool = False
+    statuses: list[DeploymentStatus] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One movement of a ref, and who moved it."""
+
+    id: int
+    kind: str
+    ref: str
+    before: str
+    after: str
+    actor: str
+    at: datetime
+
+
+@dataclass(slots=True)
+class Repo:
+    """A repository and everything that hangs on it; git data lies at ``path``."""
+
+    id: int
+    owner: str
+    name: str
+    path: Path
+    default_branch: str
+    created_at: datetime
+    pushed_at: datetime
+    private: bool = True
+    parent: str | None = None
+    description: str | None = None
+    roles: dict[str, Role] = field(default_factory=dict)
+    team_roles: dict[str, Role] = field(default_factory=dict)
+    issues: dict[int, Issue] = field(default_factory=dict)
+    labels: dict[str, Label] = field(default_factory=dict)
+    statuses: list[Status] = field(default_factory=list)
+    check_runs: dict[int, CheckRun] = field(default_factory=dict)
+    suites: dict[tuple[str, int], int] = field(default_factory=dict)
+    protections: dict[str, Protection] = field(default_factory=dict)
+    hooks: dict[int, Hook] = field(default_factory=dict)
+    deployments: dict[int, Deployment] = field(default_factory=dict)
+    activity: list[Activity] = field(default_factory=list)
+
+    @property
+    def full_name(self) -> str:
+        """``owner/name``."""
+        return f"{self.owner}/{self.name}"
+
+    @property
+    def pulls(self) -> list[Pull]:
+        """The pull requests, oldest first."""
+        return [issue for issue in self.issues.values() if isinstance(issue, Pull)]

@@ -1,0 +1,170 @@
+"""The host as one running thing: state, courier and web server, started on a free port and stopped again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from flask import Flask
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from bot.forge.courier import Courier
+from bot.forge.git_http import git_blueprint
+from bot.forge.github import payloads
+from bot.forge.github.gate import api_blueprint
+from bot.forge.github.routes import ROUTES
+from bot.forge.model import AccountKind, Actor, App, Installation, Role
+from bot.forge.pages.site import site_blueprint
+from bot.forge.repos import Files, create_repo
+from bot.forge.state import Clock, State, utc_now
+from bot.forge.story import RepoStory, SampleChange
+from bot.forge.trouble import Trouble
+
+_PUSH_LIMIT = 512 * 1024 * 1024
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing: the state's own log of requests is the record."""
+
+
+class Forge:
+    """A local Git host. Build it, fill it, start it; everything is forgotten when it is dropped."""
+
+    def __init__(self, data_dir: Path, clock: Clock = utc_now) -> None:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        self.state = State(data_dir.resolve(), clock)
+        faces = {"github": payloads.render}
+        self.courier = Courier(self.state, faces, {"github": payloads.headers})
+        self.state.audiences.append(self.courier)
+        self.samples: list[SampleChange] = []
+        self.app = self._application()
+        self._server: BaseWSGIServer | None = None
+        self._thread: threading.Thread | None = None
+
+    def _application(self) -> Flask:
+        app = Flask("bot.forge", static_folder=None)
+        app.config["MAX_CONTENT_LENGTH"] = _PUSH_LIMIT
+        app.register_blueprint(api_blueprint(self.state, ROUTES, "github", "/api/v3"))
+        app.register_blueprint(git_blueprint(self.state))
+        app.register_blueprint(site_blueprint(self.state, self.samples))
+        return app
+
+    # running
+
+    def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
+        """Listen (port 0: any free one) in a background thread and give the address."""
+        self._server = make_server(host, port, self.app, threaded=True, request_handler=_Quiet)
+        self._server.daemon_threads = True  # type: ignore[attr-defined]
+        with self.state.lock:
+            self.state.root = f"http://{host}:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True, name="forge")
+        self._thread.start()
+        return self.state.root
+
+    def stop(self) -> None:
+        """Stop listening and end every thread; stopping twice is nothing."""
+        if self._server is not None and self._thread is not None:
+            self._server.shutdown()
+            self._thread.join()
+            self._server.server_close()
+            self._server = None
+            self.courier.stop()
+
+    def __enter__(self) -> Forge:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """The address people and git use."""
+        return self.state.root
+
+    @property
+    def api_url(self) -> str:
+        """The base address of the GitHub face."""
+        return f"{self.state.root}/api/v3"
+
+    @property
+    def trouble(self) -> Trouble:
+        """The knobs that make the host misbehave, and its log of requests."""
+        return self.state.trouble
+
+    # filling
+
+    def add_user(self, login: str, token: str | None = None, name: str = "", bot: bool = False) -> str:
+        """Add a person (or bot) and give their token."""
+        with self.state.lock:
+            self.state.add_account(login, AccountKind.BOT if bot else AccountKind.USER, name)
+            return self.state.issue_token(Actor(login), token)
+
+    def add_org(
+        self, login: str, owners: tuple[str, ...] = (), members: tuple[str, ...] = (), name: str = ""
+    ) -> None:
+        """Add an organization; its owners administer every repository in it."""
+        with self.state.lock:
+            self.state.add_account(login, AccountKind.ORGANIZATION, name)
+            roles = dict.fromkeys(members, "member") | dict.fromkeys(owners, "admin")
+            self.state.members[login] = {self.state.account(who).login: role for who, role in roles.items()}
+
+    def add_team(self, path: str, *members: str, parent: str | None = None) -> None:
+        """Add a team, written ``org/slug``, with its people."""
+        org, slug = path.split("/")
+        with self.state.lock:
+            self.state.add_team(org, slug, set(members), parent=parent)
+
+    def create_repo(
+        self,
+        full_name: str,
+        files: Files | None = None,
+        permissions: Mapping[str, str] | None = None,
+        default_branch: str = "main",
+    ) -> RepoStory:
+        """Make a repository whose first commit holds the files; people and ``org/team`` get the roles named."""
+        roles = {who: Role[word.upper()] for who, word in (permissions or {}).items()}
+        with self.state.lock:
+            if full_name.split("/")[0] not in self.state.accounts:
+                self.add_org(full_name.split("/")[0])
+            repo = create_repo(self.state, full_name, files or {}, roles, default_branch)
+        return RepoStory(self.state, repo)
+
+    def repo(self, full_name: str) -> RepoStory:
+        """A repository by full name. Raises Refused when there is none."""
+        with self.state.lock:
+            return RepoStory(self.state, self.state.repo(full_name))
+
+    def add_app(
+        self, slug: str, owner: str, public_key_pem: str, permissions: Mapping[str, str] | None = None
+    ) -> App:
+        """Register an application with its public RSA key; it acts as ``slug[bot]``."""
+        granted = dict(permissions or _APP_PERMISSIONS)
+        with self.state.lock:
+            bot = self.state.add_account(f"{slug}[bot]", AccountKind.BOT)
+            made = App(
+                self.state.new_id(), slug, owner, bot.login, public_key_pem, self.state.now(), granted, ("push",)
+            )
+            self.state.apps[made.id] = made
+        return made
+
+    def install_app(self, app: App, account: str, repositories: tuple[str, ...] | None = None) -> int:
+        """Install an application on an account (on all of its repositories, or those named); give the id."""
+        with self.state.lock:
+            chosen = set(repositories) if repositories is not None else None
+            made = Installation(self.state.new_id(), app.id, account, chosen, self.state.now())
+            self.state.installations[made.id] = made
+        return made.id
+
+
+_APP_PERMISSIONS = {
+    "checks": "write",
+    "contents": "write",
+    "deployments": "write",
+    "issues": "write",
+    "metadata": "read",
+    "pull_requests": "write",
+    "statuses": "write",
+}

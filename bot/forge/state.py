@@ -1,0 +1,198 @@
+"""Everything the host knows, under one lock: people, teams, repositories, tokens, and who may do what."""
+
+from __future__ import annotations
+
+import hmac
+import itertools
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from bot.forge.gitstore import GitStore
+from bot.forge.happening import Happening
+from bot.forge.model import (
+    Account,
+    AccountKind,
+    Actor,
+    App,
+    Installation,
+    Label,
+    Refusal,
+    Refused,
+    Repo,
+    Role,
+    Team,
+)
+from bot.forge.trouble import Trouble
+
+Clock = Callable[[], datetime]
+
+
+class Audience(Protocol):
+    """Whoever hears what happened; called under the lock, so it must only take note."""
+
+    def hear(self, happening: Happening) -> None:
+        """Take note of one happening."""
+
+
+def utc_now() -> datetime:
+    """The time in UTC."""
+    return datetime.now(UTC)
+
+
+class State:
+    """The memory of the host. Callers hold ``lock`` for whatever they read or change."""
+
+    def __init__(self, data_dir: Path, clock: Clock = utc_now) -> None:
+        self.lock = threading.RLock()
+        self.data_dir = data_dir
+        self.trouble = Trouble()
+        self.root = "http://forge.invalid"
+        self.accounts: dict[str, Account] = {}
+        self.tokens: dict[str, Actor] = {}
+        self.members: dict[str, dict[str, str]] = {}
+        self.teams: dict[tuple[str, str], Team] = {}
+        self.repos: dict[str, Repo] = {}
+        self.apps: dict[int, App] = {}
+        self.installations: dict[int, Installation] = {}
+        self.token_expiry: dict[str, datetime] = {}
+        self.audiences: list[Audience] = []
+        self.version = 0
+        self._clock = clock
+        self._ids: Iterator[int] = itertools.count(1001)
+
+    def now(self) -> datetime:
+        """The time, to the second as hosts tell it."""
+        return self._clock().astimezone(UTC).replace(microsecond=0)
+
+    def new_id(self) -> int:
+        """An id larger than every id given before."""
+        return next(self._ids)
+
+    def tell(self, happening: Happening) -> None:
+        """Let everybody know, in the order in which things happened."""
+        self.version += 1
+        for audience in self.audiences:
+            audience.hear(happening)
+
+    # people
+
+    def add_account(self, login: str, kind: AccountKind, name: str = "") -> Account:
+        """Add a person, bot or organization. Raises Refused when the login is taken."""
+        if login.lower() in {known.lower() for known in self.accounts}:
+            raise Refused(f"login {login} is already taken")
+        account = Account(self.new_id(), login, name or login, kind, self.now())
+        self.accounts[login] = account
+        return account
+
+    def account(self, login: str) -> Account:
+        """Somebody by login, in any case of letters. Raises Refused when nobody is called so."""
+        found = self.accounts.get(login)
+        if found is None:
+            found = next((known for name, known in self.accounts.items() if name.lower() == login.lower()), None)
+        if found is None:
+            raise Refused("Not Found", Refusal.NOT_FOUND)
+        return found
+
+    def issue_token(self, actor: Actor, token: str | None = None, expires: datetime | None = None) -> str:
+        """Let a token stand for an actor."""
+        text = token or f"forge_{secrets.token_hex(20)}"
+        self.tokens[text] = actor
+        if expires is not None:
+            self.token_expiry[text] = expires
+        return text
+
+    def actor_of(self, token: str) -> Actor | None:
+        """Who a token stands for; None for unknown and expired ones."""
+        found: Actor | None = None
+        for known, actor in self.tokens.items():
+            if hmac.compare_digest(known.encode(), token.encode()):
+                expires = self.token_expiry.get(known)
+                found = actor if expires is None or expires > self.now() else None
+        return found
+
+    def add_team(self, org: str, slug: str, members: set[str], name: str = "", parent: str | None = None) -> Team:
+        """Add a team to an organization, and its people to the organization."""
+        for login in members:
+            self.members[org].setdefault(self.account(login).login, "member")
+        team = Team(self.new_id(), org, slug, name or slug, parent, set(members))
+        self.teams[(org, slug)] = team
+        return team
+
+    def team(self, org: str, slug: str) -> Team:
+        """A team by slug. Raises Refused when there is none."""
+        found = self.teams.get((self.account(org).login, slug))
+        if found is None:
+            raise Refused("Not Found", Refusal.NOT_FOUND)
+        return found
+
+    def team_members(self, team: Team) -> set[str]:
+        """The members of a team and of the teams below it."""
+        below = [t for t in self.teams.values() if t.org == team.org and t.parent == team.slug]
+        return team.members.union(*(self.team_members(child) for child in below))
+
+    # repositories
+
+    def repo(self, full_name: str) -> Repo:
+        """A repository by full name, in any case of letters. Raises Refused when there is none."""
+        found = self.repos.get(full_name)
+        if found is None:
+            lower = full_name.lower()
+            found = next((repo for name, repo in self.repos.items() if name.lower() == lower), None)
+        if found is None:
+            raise Refused("Not Found", Refusal.NOT_FOUND)
+        return found
+
+    def git(self, repo: Repo) -> GitStore:
+        """The git data of a repository."""
+        return GitStore(repo.path)
+
+    def label(self, repo: Repo, name: str) -> Label:
+        """A label by name, made when it is new."""
+        if name not in repo.labels:
+            repo.labels[name] = Label(self.new_id(), name)
+        return repo.labels[name]
+
+    def next_number(self, repo: Repo) -> int:
+        """The next number shared by issues and pull requests."""
+        return max(repo.issues, default=0) + 1
+
+    # authority
+
+    def role(self, repo: Repo, actor: Actor) -> Role:
+        """What an actor may do in a repository."""
+        if actor.installation_id is not None:
+            return self._installation_role(repo, self.installations[actor.installation_id])
+        login = actor.login
+        best = repo.roles.get(login, Role.NONE)
+        if login == repo.owner or self.members.get(repo.owner, {}).get(login) == "admin":
+            best = Role.ADMIN
+        for slug, role in repo.team_roles.items():
+            team = self.teams.get((repo.owner, slug))
+            if team is not None and login in self.team_members(team):
+                best = max(best, role)
+        return best if repo.private else max(best, Role.READ)
+
+    def _installation_role(self, repo: Repo, installation: Installation) -> Role:
+        covers = installation.repositories is None or repo.full_name in installation.repositories
+        if repo.owner != installation.account or not covers:
+            return Role.NONE if repo.private else Role.READ
+        granted = self.apps[installation.app_id].permissions
+        if granted.get("administration") == "write":
+            return Role.ADMIN
+        return Role.WRITE if "write" in granted.values() else Role.READ
+
+    def require(self, repo: Repo, actor: Actor, role: Role) -> None:
+        """Raise Refused unless the actor has at least the role; who may not even read learns nothing."""
+        held = self.role(repo, actor)
+        if held < Role.READ:
+            raise Refused("Not Found", Refusal.NOT_FOUND)
+        if held < role:
+            raise Refused(f"{actor.login} needs the {role.word} role on {repo.full_name}", Refusal.FORBIDDEN)
+
+    def visible(self, actor: Actor) -> list[Repo]:
+        """The repositories an actor may read, oldest first."""
+        return [repo for repo in self.repos.values() if self.role(repo, actor) >= Role.READ]

@@ -1,0 +1,391 @@
+"""Handles with which tests and the demo tell a story: who did what to which repository or pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from bot.forge import courier, merging, pulls, reports, repos, talk
+from bot.forge import gitread as history
+from bot.forge.gitstore import CommitInfo, FileChange
+from bot.forge.model import (
+    Activity,
+    Actor,
+    Comment,
+    Deployment,
+    Hook,
+    MergeMethod,
+    Protection,
+    Pull,
+    Repo,
+    RequiredCheck,
+    Review,
+    ReviewState,
+    Role,
+    Status,
+)
+from bot.forge.pushes import push
+from bot.forge.rules import Check, checks_of, merge_blockers, newest_statuses
+from bot.forge.state import State
+
+EVERY_EVENT = (
+    "push",
+    "pull_request",
+    "pull_request_review",
+    "issue_comment",
+    "status",
+    "check_run",
+    "deployment_status",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleChange:
+    """Something a viewer can push with one click: a title, and what it writes (None deletes)."""
+
+    title: str
+    branch: str
+    files: Callable[[dict[str, str]], dict[str, str | None]]
+    body: str = ""
+
+
+class RepoStory:
+    """A repository as a story sees it. Everything that acts names who acts and raises Refused like the host."""
+
+    def __init__(self, state: State, repo: Repo) -> None:
+        self._state = state
+        self._repo = repo
+
+    @property
+    def full_name(self) -> str:
+        """``owner/name``."""
+        return self._repo.full_name
+
+    @property
+    def url(self) -> str:
+        """The page of the repository."""
+        return f"{self._state.root}/{self.full_name}"
+
+    @property
+    def clone_url(self) -> str:
+        """Where git clones from."""
+        return f"{self.url}.git"
+
+    # git
+
+    def commit(
+        self,
+        branch: str,
+        files: repos.Files,
+        author: str,
+        message: str = "Change",
+        parent: str | None = None,
+        pusher: str | None = None,
+        force: bool = False,
+    ) -> str:
+        """Commit files (None deletes) and push as ``pusher`` (else the author); a new branch starts at default."""
+        actor = Actor(pusher or author)
+        with self._state.lock:
+            return repos.commit(self._state, self._repo, actor, branch, files, message, parent, author, force)
+
+    def push(self, branch: str, sha: str, by: str, force: bool = False) -> None:
+        """Move or make a branch, as a push of a commit the repository has."""
+        with self._state.lock:
+            push(self._state, self._repo, Actor(by), f"refs/heads/{branch}", sha, force)
+
+    def force_push(self, branch: str, files: repos.Files, by: str, parent: str, message: str = "Rewrite") -> str:
+        """Put a new commit on ``parent`` and rewrite the branch to it."""
+        return self.commit(branch, files, by, message, parent=parent, force=True)
+
+    def delete_branch(self, branch: str, by: str) -> None:
+        """Delete a branch."""
+        with self._state.lock:
+            repos.delete_branch(self._state, self._repo, Actor(by), branch)
+
+    def sha(self, name: str = "main") -> str:
+        """The commit a branch or tag stands at. Raises Refused when there is none."""
+        with self._state.lock:
+            return reports.commit_of(self._state, self._repo, name)
+
+    def read(self, path: str, ref: str = "main") -> str | None:
+        """A file's text at a ref; None when it is not there."""
+        with self._state.lock:
+            git = self._state.git(self._repo)
+            entry = history.entry(git, self.sha(ref), path)
+            return history.blob(git, entry.sha).decode() if entry is not None else None
+
+    def log(self, ref: str = "main") -> list[CommitInfo]:
+        """The commits of a ref, newest first."""
+        with self._state.lock:
+            return history.commits(self._state.git(self._repo), self.sha(ref))
+
+    # rules and people
+
+    def grant(self, who: str, role: str) -> None:
+        """Give a person or ``org/team`` a role: read, triage, write, maintain, admin, none."""
+        with self._state.lock:
+            repos.grant(self._state, self._repo, who, Role[role.upper()])
+
+    def protect(
+        self,
+        branch: str = "main",
+        checks: tuple[str | RequiredCheck, ...] = (),
+        approvals: int | None = None,
+        enforce_admins: bool = False,
+        strict: bool = False,
+        dismiss_stale: bool = False,
+        allow_force_pushes: bool = False,
+    ) -> None:
+        """Set the rules of a branch, in place of whatever was there."""
+        required = tuple(RequiredCheck(check) if isinstance(check, str) else check for check in checks)
+        rule = Protection(
+            checks=required or None,
+            strict=strict,
+            approvals=approvals,
+            dismiss_stale=dismiss_stale,
+            enforce_admins=enforce_admins,
+            allow_force_pushes=allow_force_pushes,
+        )
+        with self._state.lock:
+            self._repo.protections[branch] = rule
+            self._state.version += 1
+
+    def unprotect(self, branch: str = "main") -> None:
+        """Take the rules of a branch away."""
+        with self._state.lock:
+            self._repo.protections.pop(branch, None)
+
+    def protection(self, branch: str = "main") -> Protection | None:
+        """The rules of a branch."""
+        with self._state.lock:
+            return self._repo.protections.get(branch)
+
+    def fork(self, by: str, name: str | None = None) -> RepoStory:
+        """Copy the repository under somebody's name."""
+        with self._state.lock:
+            return RepoStory(self._state, repos.fork(self._state, self._repo, Actor(by), name))
+
+    def add_hook(self, url: str, secret: str = "", events: tuple[str, ...] = EVERY_EVENT) -> Hook:
+        """Register a webhook, as the owner would."""
+        with self._state.lock:
+            return courier.add_hook(self._state, self._repo, Actor(self._repo.owner), url, secret, events)
+
+    # pull requests and reports
+
+    def open_pull(
+        self, title: str, head: str, author: str, base: str = "main", body: str = "", draft: bool = False
+    ) -> PullStory:
+        """Open a pull request; ``head`` is a branch, or ``owner:branch`` of a fork."""
+        wish = pulls.Opening(title, head, base, body, draft)
+        with self._state.lock:
+            return PullStory(self._state, self._repo, pulls.open_pull(self._state, self._repo, Actor(author), wish))
+
+    def pull(self, number: int) -> PullStory:
+        """A pull request by number. Raises Refused when there is none."""
+        with self._state.lock:
+            return PullStory(self._state, self._repo, pulls.find_pull(self._repo, number))
+
+    def pulls(self) -> list[PullStory]:
+        """Every pull request, oldest first."""
+        with self._state.lock:
+            return [PullStory(self._state, self._repo, pull) for pull in self._repo.pulls]
+
+    def set_status(
+        self, sha: str, context: str, state: str, by: str, description: str = "", url: str | None = None
+    ) -> Status:
+        """Report on a commit as somebody with the right to write."""
+        with self._state.lock:
+            return reports.set_status(self._state, self._repo, Actor(by), sha, context, state, description, url)
+
+    def statuses(self, sha: str) -> dict[str, Status]:
+        """The newest status of each context of a commit."""
+        with self._state.lock:
+            return {status.context: status for status in newest_statuses(self._repo, sha)}
+
+    def all_statuses(self, sha: str) -> list[Status]:
+        """Every status of a commit, oldest first."""
+        with self._state.lock:
+            return [status for status in self._repo.statuses if status.sha == sha]
+
+    def deployments(self) -> list[Deployment]:
+        """Every deployment, oldest first, with its statuses."""
+        with self._state.lock:
+            return [replace(item, statuses=list(item.statuses)) for item in self._repo.deployments.values()]
+
+    def activity(self) -> list[Activity]:
+        """Every movement of a ref, oldest first, and who moved it."""
+        with self._state.lock:
+            return list(self._repo.activity)
+
+
+class PullStory:
+    """A pull request as a story sees it. Everything that acts names who acts and raises Refused like the host."""
+
+    def __init__(self, state: State, repo: Repo, pull: Pull) -> None:
+        self._state = state
+        self._repo = repo
+        self._pull = pull
+
+    @property
+    def number(self) -> int:
+        """Its number in the repository."""
+        return self._pull.number
+
+    @property
+    def url(self) -> str:
+        """Its page."""
+        return f"{self._state.root}/{self._repo.full_name}/pull/{self.number}"
+
+    # acting
+
+    def approve(self, by: str, body: str = "", sha: str | None = None) -> Review:
+        """Approve the head (or an older commit)."""
+        return self._review(by, ReviewState.APPROVED, body, sha)
+
+    def request_changes(self, by: str, body: str = "Please change this.") -> Review:
+        """Ask for changes."""
+        return self._review(by, ReviewState.CHANGES_REQUESTED, body, None)
+
+    def _review(self, by: str, verdict: ReviewState, body: str, sha: str | None) -> Review:
+        with self._state.lock:
+            return talk.submit_review(self._state, self._repo, Actor(by), self._pull, verdict, body, sha)
+
+    def dismiss(self, by: str, review: Review) -> Review:
+        """Make a review not count any more."""
+        with self._state.lock:
+            return talk.dismiss_review(self._state, self._repo, Actor(by), self._pull, review.id)
+
+    def comment(self, by: str, text: str) -> Comment:
+        """Say something."""
+        with self._state.lock:
+            return talk.add_comment(self._state, self._repo, Actor(by), self._pull, text)
+
+    def edit_comment(self, by: str, comment: Comment, text: str) -> Comment:
+        """Change a comment."""
+        with self._state.lock:
+            return talk.edit_comment(self._state, self._repo, Actor(by), comment.id, text)
+
+    def delete_comment(self, by: str, comment: Comment) -> None:
+        """Withdraw a comment."""
+        with self._state.lock:
+            talk.delete_comment(self._state, self._repo, Actor(by), comment.id)
+
+    def merge(self, by: str, method: str = "merge", bypass: bool = False, sha: str | None = None) -> str:
+        """Merge and give the new tip of the base; ``bypass`` uses an administrator's right to go around the rules."""
+        wish = merging.MergeWish(MergeMethod(method), sha, bypass=bypass)
+        with self._state.lock:
+            return merging.merge(self._state, self._repo, Actor(by), self._pull, wish)
+
+    def update_branch(self, by: str) -> str:
+        """Merge the base into the head branch and give the new head."""
+        with self._state.lock:
+            return merging.update_branch(self._state, self._repo, Actor(by), self._pull, None)
+
+    def close(self, by: str) -> None:
+        """Close without merging."""
+        with self._state.lock:
+            pulls.close_pull(self._state, self._repo, Actor(by), self._pull)
+
+    def reopen(self, by: str) -> None:
+        """Open again."""
+        with self._state.lock:
+            pulls.reopen(self._state, self._repo, Actor(by), self._pull)
+
+    def label(self, by: str, *names: str) -> None:
+        """Put labels on."""
+        with self._state.lock:
+            pulls.add_labels(self._state, self._repo, Actor(by), self._pull, names)
+
+    def unlabel(self, by: str, name: str) -> None:
+        """Take a label off."""
+        with self._state.lock:
+            pulls.remove_label(self._state, self._repo, Actor(by), self._pull, name)
+
+    def retarget(self, by: str, base: str) -> None:
+        """Point it at another base branch."""
+        with self._state.lock:
+            pulls.retarget(self._state, self._repo, Actor(by), self._pull, base)
+
+    def edit(self, by: str, title: str | None = None, body: str | None = None) -> None:
+        """Change title or body."""
+        with self._state.lock:
+            pulls.edit(self._state, self._repo, Actor(by), self._pull, title, body)
+
+    def set_draft(self, by: str, draft: bool = True) -> None:
+        """Turn it into a draft, or mark it ready."""
+        with self._state.lock:
+            pulls.set_draft(self._state, self._repo, Actor(by), self._pull, draft)
+
+    def request_review(self, by: str, *people: str, teams: tuple[str, ...] = ()) -> None:
+        """Ask people and teams for a review."""
+        with self._state.lock:
+            pulls.request_reviewers(self._state, self._repo, Actor(by), self._pull, people, teams)
+
+    def lock_conversation(self, locked: bool = True) -> None:
+        """Let only people who may write comment."""
+        with self._state.lock:
+            self._pull.locked = locked
+
+    # reading
+
+    @property
+    def state(self) -> str:
+        """``open``, ``closed`` or ``merged``."""
+        with self._state.lock:
+            if self._pull.merged_at is not None:
+                return "merged"
+            return "open" if self._pull.open else "closed"
+
+    @property
+    def draft(self) -> bool:
+        """Whether it is a draft."""
+        return self._pull.draft
+
+    @property
+    def head_sha(self) -> str:
+        """The commit it proposes."""
+        return self._pull.head_sha
+
+    @property
+    def base_ref(self) -> str:
+        """The branch it is meant for."""
+        return self._pull.base_ref
+
+    @property
+    def merge_sha(self) -> str | None:
+        """Where it landed, once merged."""
+        return self._pull.merge_sha if self._pull.merged_at is not None else None
+
+    @property
+    def labels(self) -> list[str]:
+        """The names of its labels."""
+        return list(self._pull.labels)
+
+    @property
+    def comments(self) -> list[Comment]:
+        """The comments as they stand now, oldest first."""
+        with self._state.lock:
+            return [replace(comment) for comment in self._pull.comments]
+
+    @property
+    def reviews(self) -> list[Review]:
+        """The reviews as they stand now, oldest first."""
+        with self._state.lock:
+            return [replace(review) for review in self._pull.reviews]
+
+    def checks(self) -> dict[str, Check]:
+        """The checks of the head by name, expected ones included."""
+        with self._state.lock:
+            rule = self._repo.protections.get(self._pull.base_ref)
+            return {check.name: check for check in checks_of(self._state, self._repo, self._pull.head_sha, rule)}
+
+    def blockers(self) -> list[str]:
+        """Why it cannot be merged now, in the host's words; empty when it can."""
+        with self._state.lock:
+            reasons = merging.obstacles(self._state, self._repo, self._pull)
+            return reasons + merge_blockers(self._state, self._repo, self._pull)
+
+    def files(self) -> list[FileChange]:
+        """The files it changes."""
+        with self._state.lock:
+            return pulls.pull_files(self._state, self._repo, self._pull)

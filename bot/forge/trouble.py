@@ -1,0 +1,117 @@
+"""A host that can be made to misbehave on purpose, and that remembers every request it got."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+_LOG_LIMIT = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request that was answered."""
+
+    method: str
+    path: str
+    query: str
+    status: int
+    login: str | None
+    kind: str
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Blow:
+    """A planned failure: the status to answer with, and the headers that go with it."""
+
+    status: int
+    message: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Trouble:
+    """Knobs for tests; thread-safe. All off by default."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._blows: list[tuple[Blow, str]] = []
+        self._log: list[Request] = []
+        self.latency_s = 0.0
+        self.null_mergeable_reads = 0
+        self.rate_limit = 5000
+        self.lose_deliveries = 0
+        self.repeat_deliveries = 0
+        self.lose_answers = 0
+        self._used: dict[str, int] = {}
+
+    def fail_next(self, times: int = 1, status: int = 502, path_contains: str = "") -> None:
+        """Answer the next requests (whose path contains a word) with a server error and do nothing."""
+        self._plan(Blow(status, "Server Error"), times, path_contains)
+
+    def limit_next(self, times: int = 1, status: int = 403, retry_after_s: int = 1, path_contains: str = "") -> None:
+        """Answer the next requests with a secondary rate limit (403 or 429) and Retry-After."""
+        message = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+        self._plan(Blow(status, message, {"Retry-After": str(retry_after_s)}), times, path_contains)
+
+    def _plan(self, blow: Blow, times: int, path_contains: str) -> None:
+        with self._lock:
+            self._blows += [(blow, path_contains)] * times
+
+    def next_blow(self, path: str) -> Blow | None:
+        """The failure planned for a request, taken from the plan."""
+        with self._lock:
+            for at, (blow, word) in enumerate(self._blows):
+                if word in path:
+                    del self._blows[at]
+                    return blow
+        return None
+
+    def take(self, knob: str) -> bool:
+        """Count one of the number knobs down; true when it was above zero."""
+        with self._lock:
+            left = int(getattr(self, knob))
+            if left > 0:
+                setattr(self, knob, left - 1)
+            return left > 0
+
+    def calm(self) -> None:
+        """Turn everything off."""
+        with self._lock:
+            self._blows.clear()
+            self.latency_s = 0.0
+            self.null_mergeable_reads = self.lose_deliveries = self.repeat_deliveries = self.lose_answers = 0
+            self.rate_limit = 5000
+
+    def spend(self, login: str) -> tuple[int, int]:
+        """Count one request against somebody's limit: (used, limit)."""
+        with self._lock:
+            self._used[login] = self._used.get(login, 0) + 1
+            return self._used[login], self.rate_limit
+
+    def give_back(self, login: str) -> int:
+        """A 304 costs nothing: take one request back and give what is used."""
+        with self._lock:
+            self._used[login] = max(0, self._used.get(login, 0) - 1)
+            return self._used[login]
+
+    def used(self, login: str) -> int:
+        """Requests counted against somebody's limit."""
+        with self._lock:
+            return self._used.get(login, 0)
+
+    def note(self, request: Request) -> None:
+        """Remember a request; the oldest are forgotten."""
+        with self._lock:
+            self._log.append(request)
+            del self._log[:-_LOG_LIMIT]
+
+    def requests(self, kind: str = "api") -> list[Request]:
+        """The requests so far, oldest first; ``kind`` is ``api``, ``git`` or ``page``."""
+        with self._lock:
+            return [request for request in self._log if request.kind == kind]
+
+    def forget_requests(self) -> None:
+        """Start the log of requests anew."""
+        with self._lock:
+            self._log.clear()
