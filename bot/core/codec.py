@@ -90,9 +90,17 @@ def _upcast(document: Document[T], envelope: _Envelope) -> dict[str, object]:
 
 def _json(value: object) -> str:
     try:
-        return msgspec.json.encode(value, order="deterministic").decode()
+        return msgspec.json.encode(value, enc_hook=_as_dict, order="deterministic").decode()
     except UnicodeEncodeError:
-        return msgspec.json.encode(_clean(msgspec.to_builtins(value)), order="deterministic").decode()
+        cleaned = _clean(msgspec.to_builtins(value, enc_hook=_as_dict, str_keys=True))
+        return msgspec.json.encode(cleaned, order="deterministic").decode()
+
+
+def _as_dict(value: object) -> object:
+    # A field that is a Mapping may hold any: a read-only view, a chain of two.
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"a {type(value).__name__} cannot be stored in a document")
 
 
 def _clean(value: object) -> object:

@@ -215,3 +215,26 @@ class Memory:
     pushers: Mapping[str, str] = field(default_factory=dict)
     seen_comment: str = ""
     planning_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One row of the record: who did what to which change or project, on which grounds."""
+
+    actor: str
+    action: str
+    subject: str
+    detail: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A chat message in the outbox. ``key`` is stable: the same thing is told once. ``group`` is the change."""
+
+    key: str
+    group: str
+    kind: str
+    environment: str
+    title: str
+    body: str
+    url: str = ""

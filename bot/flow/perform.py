@@ -8,171 +8,70 @@ set, not added.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from bot.core.effects import (
-    CancelRun,
-    CloseGate,
     Decision,
     HostEffect,
-    Judge,
     MergeChange,
-    Note,
-    NotePlanning,
-    OpenGate,
     PublishCheck,
     PublishComment,
     PublishDeployment,
-    RecordMerge,
-    ReleaseTarget,
     Say,
-    StartRun,
-    StateEffect,
     Tell,
     key_of,
 )
 from bot.core.errors import HostBusy, HostDenied, HostError, HostGone, HostUnclear
 from bot.core.face.render import body_digest, marker_of
+from bot.core.fold import fold, having_said
 from bot.core.project import Selection
 from bot.core.record import (
     CheckShown,
-    GateRecord,
-    Intent,
-    Judgement,
     Memory,
     Refusal,
 )
 from bot.core.rules import ChatRoute
-from bot.core.runs import Run, RunKind
 from bot.core.snapshot import Snapshot
 from bot.flow.services import Services
-from bot.ports import AuditEntry, ChangeRow, CheckToSet, Commit, Host, JobKind, MergeOutcome, Message
+from bot.ports import ChangeRow, CheckToSet, Commit, Host, JobKind, MergeOutcome, Message
 
 log = logging.getLogger(__name__)
 
-SAID_KEPT = 400
 FACES_KEPT = 100
-RECORDS_KEPT = 100
-
-
-@dataclass(slots=True)
-class Draft:
-    """What one decision adds up to before it is written."""
-
-    memory: Memory
-    runs: list[Run]
-    cancel: list[str]
-    intents: list[Intent]
-    messages: list[tuple[str, Message]]
-    audit: list[AuditEntry]
-    release: list[str]
 
 
 def perform_state(
-    services: Services, row: ChangeRow, snapshot: Snapshot, decision: Decision, refetched: bool
+    services: Services, row: ChangeRow, snapshot: Snapshot, decision: Decision, *, refetched: bool
 ) -> ChangeRow:
     """Write what was decided about our own memory, whole or not at all. Raises StoreConflict."""
-    draft = Draft(snapshot.memory, [], [], [], [], [], [])
-    for effect in decision.state:
-        _fold(services, snapshot, draft, effect)
+    folded = fold(snapshot, decision.state)
+    messages = tuple(routed for tell in folded.tells for routed in _routed(services, snapshot, tell))
     commit = Commit(
-        memory=draft.memory,
+        memory=folded.memory,
         cleared=row.dirty,
         refetched=refetched,
         state=snapshot.change.state.value,
         wake_at=decision.wake_at,
-        runs=tuple(draft.runs),
-        cancel=tuple(draft.cancel),
-        intents=tuple(draft.intents),
-        messages=tuple(draft.messages),
-        audit=tuple(draft.audit),
-        release=tuple(draft.release),
+        runs=tuple(folded.runs),
+        cancel=tuple(folded.cancel),
+        intents=tuple(folded.intents),
+        messages=messages,
+        audit=tuple(folded.audit),
+        release=tuple(folded.release),
         targets=_targets(snapshot.selection),
     )
     written = services.store.commit_change(row, commit, snapshot.now)
-    for run in draft.runs:
+    for run in folded.runs:
         services.queue.put(JobKind.RUN, run.id, lane=run.project.environment)
-    if draft.messages:
+    if messages:
         services.queue.put(JobKind.NOTIFY, "outbox")
     return written
 
 
 def _targets(selection: Selection) -> tuple[str, ...]:
     return tuple(sorted({each.project.target for each in selection.affected if each.project.target}))
-
-
-def _fold(services: Services, snapshot: Snapshot, draft: Draft, effect: StateEffect) -> None:
-    subject, memory = str(snapshot.ref), draft.memory
-    match effect:
-        case StartRun(run=run):
-            draft.runs.append(run)
-            if run.kind is RunKind.DEPLOY:
-                detail = {"project": run.project.name, "commit": run.commit, "reviewed": run.reviewed, "run": run.id}
-                draft.audit.append(AuditEntry("headgate", "deploy.start", subject, detail))
-        case CancelRun(run_id=run_id, why=why):
-            draft.cancel.append(run_id)
-            draft.audit.append(AuditEntry("headgate", "run.cancel", subject, {"run": run_id, "why": why}))
-        case OpenGate(record=record):
-            draft.memory = replace(memory, records=(*memory.records, record)[-RECORDS_KEPT:])
-            draft.audit.append(AuditEntry("headgate", "gate.open", subject, _record_detail(record)))
-        case CloseGate(record_id=record_id, why=why):
-            closed = tuple(
-                replace(each, closed_at=snapshot.now) if each.id == record_id else each for each in memory.records
-            )
-            draft.memory = replace(memory, records=closed)
-            draft.audit.append(AuditEntry("headgate", "gate.close", subject, {"record": record_id, "why": why}))
-        case Judge():
-            _fold_judgement(draft, subject, effect)
-        case RecordMerge(merge=merge, intents=intents):
-            draft.memory = replace(memory, merge=merge)
-            draft.intents.extend(intents)
-            detail = {"sha": merge.sha, "by": merge.by, "admitted": merge.admitted, "why_not": merge.why_not}
-            draft.audit.append(AuditEntry(merge.by or "unknown", "change.merged", subject, detail))
-        case ReleaseTarget(target=target, by=by):
-            draft.release.append(target)
-            draft.audit.append(AuditEntry(by, "target.release", subject, {"target": target}))
-        case Tell():
-            draft.memory = _having_said(memory, effect.key)
-            draft.messages.extend(_routed(services, snapshot, effect))
-        case Note(key=key):
-            draft.memory = _having_said(memory, key)
-        case NotePlanning(since=since):
-            draft.memory = replace(memory, planning_since=since)
-        case _:
-            assert_never(effect)
-
-
-def _record_detail(record: GateRecord) -> Mapping[str, object]:
-    return {
-        "record": record.id,
-        "head": record.head,
-        "base": record.base,
-        "tree": record.tree,
-        "rules": record.rules_digest,
-        "approvals": [covered.login for covered in record.approvals],
-        "effects": dict(record.effects),
-    }
-
-
-def _fold_judgement(draft: Draft, subject: str, effect: Judge) -> None:
-    judged = []
-    for request in draft.memory.requests:
-        if request.id != effect.request_id:
-            judged.append(request)
-            continue
-        answer = effect.answer or (request.answer if effect.judgement is Judgement.DONE else "")
-        judged.append(replace(request, judgement=effect.judgement, permission=effect.permission, answer=answer))
-        verb = request.command.verb.value if request.command else "unknown"
-        detail = {"verb": verb, "judgement": effect.judgement.value, "permission": effect.permission.name.lower()}
-        draft.audit.append(AuditEntry(request.author, "request.judged", subject, detail))
-    draft.memory = replace(draft.memory, requests=tuple(judged))
-
-
-def _having_said(memory: Memory, key: str) -> Memory:
-    return replace(memory, said=(*memory.said, key)[-SAID_KEPT:])
 
 
 def _routed(services: Services, snapshot: Snapshot, tell: Tell) -> list[tuple[str, Message]]:
@@ -331,7 +230,7 @@ def _say(host: Host, snapshot: Snapshot, memory: Memory, effect: Say) -> Memory:
     body = f"<!-- headgate:{snapshot.instance}:say:{effect.key.replace('--', '- -')} -->\n{effect.body}"
     if not _find(host, snapshot, body):
         host.put_comment(snapshot.ref, "", body)
-    return _having_said(memory, effect.key)
+    return having_said(memory, effect.key)
 
 
 def _merge(host: Host, snapshot: Snapshot, memory: Memory, effect: MergeChange) -> Memory:

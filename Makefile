@@ -1,0 +1,19 @@
+# Both commands also work without make: python3 deploy/demo.py, python3 deploy/check.py
+PYTHON ?= python3
+
+.PHONY: demo test fix bench clean
+
+demo:  ## A Git host, Headgate and an infrastructure repository on this machine; ONCE=1 plays the tour and exits
+	@$(PYTHON) deploy/demo.py $(if $(ONCE),--once,)
+
+test:  ## Everything that has to be true: format, lint, types, import rules, tests, coverage
+	@$(PYTHON) deploy/check.py
+
+fix:  ## Format and mend what the linter can mend
+	@$(PYTHON) deploy/check.py --fix
+
+bench:  ## The benchmark tables
+	@$(PYTHON) deploy/check.py --bench
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .hypothesis .coverage*

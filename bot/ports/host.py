@@ -1,0 +1,166 @@
+"""The clock and the Git host, by role: inbox, reader, reporter.
+
+Every method says what it raises; anything not said is a bug of the adapter.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bot.core.events import Delivery, Hint
+from bot.core.model import ChangeRef, HostFacts, Permission, RepoRef
+from bot.core.record import CheckConclusion
+
+
+class Clock(Protocol):
+    """The time, aware and in UTC."""
+
+    def now(self) -> datetime: ...
+
+
+class Inbox(Protocol):
+    """Turns what a host posts to us into a delivery, and a delivery into hints. No host call is made."""
+
+    def receive(self, headers: Mapping[str, str], body: bytes, at: datetime) -> Delivery:
+        """Verify and wrap a webhook. Raises SignatureError, MalformedDelivery."""
+        ...
+
+    def decode(self, delivery: Delivery) -> tuple[Hint, ...]:
+        """What the delivery hints at; never raises (an odd body gives one ``Ignored``)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeStub:
+    """A change in a listing: enough to see that it moved."""
+
+    ref: ChangeRef
+    head_sha: str
+    updated_at: datetime
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What is left of the host's rate limit; None where it does not say."""
+
+    limit: int | None = None
+    remaining: int | None = None
+    resets_at: datetime | None = None
+
+
+class Reader(Protocol):
+    """Reads of a host. Each raises HostBusy, HostDenied or HostGone, and only those."""
+
+    def change(self, ref: ChangeRef, *, known: HostFacts | None, checks: bool) -> HostFacts:
+        """All facts of a change. ``known`` are the facts of the last read, so that what cannot have changed
+        is not asked again; ``checks`` says whether other reporters' checks are needed."""
+        ...
+
+    def permission(self, repo: RepoRef, login: str) -> Permission: ...
+
+    def people(self, repo: RepoRef) -> Mapping[str, Permission]:
+        """Who may do what, as far as our account may list it (lower-cased login); cached, empty when refused."""
+        ...
+
+    def moved_changes(self, repo: RepoRef, since: datetime | None) -> tuple[ChangeStub, ...]:
+        """Open changes, and closed ones updated after ``since``; newest first."""
+        ...
+
+    def changes_of_commit(self, repo: RepoRef, sha: str) -> tuple[int, ...]:
+        """Numbers of merged changes that the host associates with a commit of the target branch."""
+        ...
+
+    def default_branch(self, repo: RepoRef) -> str: ...
+
+    def clone_url(self, repo: RepoRef) -> str:
+        """An https (or http, for loopback) URL without credentials."""
+        ...
+
+    def git_credentials(self, repo: RepoRef) -> tuple[str, str] | None:
+        """User name and password for git over HTTP; None for a host that needs none."""
+        ...
+
+    def budget(self) -> Budget: ...
+
+    def own_login(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    path: str
+    line: int
+    message: str
+    level: str = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckToSet:
+    """A check to put on a commit. ``text`` is Markdown, used where the host can show it."""
+
+    name: str
+    sha: str
+    conclusion: CheckConclusion
+    summary: str
+    url: str = ""
+    text: str = ""
+    annotations: tuple[Annotation, ...] = ()
+
+
+class MergeOutcome(enum.Enum):
+    MERGED = "merged"
+    HEAD_MOVED = "head_moved"
+    NOT_MERGEABLE = "not_mergeable"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a host can do, so that nobody asks for its name.
+
+    ``comment_limit`` in characters; ``review_has_sha`` whether a review names its commit.
+    """
+
+    comment_limit: int
+    review_has_sha: bool
+    required_by_name: bool
+    rich_checks: bool
+
+
+class Reporter(Protocol):
+    """Writes to a host. Each raises HostBusy, HostDenied, HostGone or HostUnclear (write outcome unknown)."""
+
+    def capabilities(self) -> Capabilities: ...
+
+    def put_comment(self, ref: ChangeRef, comment_id: str, body: str) -> str:
+        """Edit the comment, or create one when ``comment_id`` is empty. Returns its id."""
+        ...
+
+    def drop_comment(self, ref: ChangeRef, comment_id: str) -> None: ...
+
+    def set_check(self, repo: RepoRef, check: CheckToSet) -> None: ...
+
+    def merge(self, ref: ChangeRef, head_sha: str, method: str, message: str) -> MergeOutcome:
+        """Merge if and only if the head still is ``head_sha``."""
+        ...
+
+    def set_deployment(
+        self,
+        repo: RepoRef,
+        deployment_id: str,
+        sha: str,
+        environment: str,
+        state: str,
+        url: str,
+        description: str,
+    ) -> str:
+        """Create (empty id) a deployment and set its state: queued, in_progress, success, failure, inactive.
+        Returns the host's id."""
+        ...
+
+
+class Host(Inbox, Reader, Reporter, Protocol):
+    """All roles of a Git host."""
