@@ -1,0 +1,47 @@
+"""``headgate demo``: a Git host, Headgate and an infrastructure repository, all on this machine, and a tour."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from bot.cli.demo.narrator import Narrator, StepFailed
+from bot.cli.demo.stage import Stage
+from bot.cli.demo.tour import play
+
+DEFAULT_DATA = Path("~/.cache/headgate-demo")
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Play the tour and exit: 0 when every step truly happened, else 1.")
+@click.option("--data", default="", metavar="DIR", help=f"Where the demo lives; default {DEFAULT_DATA}.")
+@click.option("--keep", is_flag=True, help="Leave the data in place afterwards.")
+def command(once: bool, data: str, keep: bool) -> None:
+    """A Git host, Headgate and an infrastructure repository on this machine, and a tour of it."""
+    place = Path(data or DEFAULT_DATA).expanduser().absolute()
+    if place.exists():
+        shutil.rmtree(place)
+    stage, code = Stage(place), 0
+    narrator = Narrator(sys.stdout)
+    try:
+        stage.start()
+        narrator.curtain(stage)
+        play(stage, narrator)
+        if not once:
+            narrator.invite(stage)
+            stage.wait()
+    except StepFailed as failure:
+        narrator.failed(failure, stage.log_tail())
+        code = 1
+    except KeyboardInterrupt:
+        click.echo("\n  Stopping and cleaning up.")
+    finally:
+        stage.stop()
+        if keep:
+            click.echo(f"  Left in place: {place}")
+        else:
+            shutil.rmtree(place, ignore_errors=True)
+    sys.exit(code)

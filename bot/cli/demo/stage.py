@@ -1,0 +1,143 @@
+"""Puts up the demo: the local Git host, the chat room, Headgate itself as an operator would start it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from bot.cli.demo.narrator import StepFailed
+from bot.cli.demo.seed import SERVER, files
+from bot.cli.demo.sink import ChatRoom
+from bot.forge import Forge
+
+PREFERRED_PORTS = (8401, 8400, 8402)
+READY_WITHIN = 60.0
+
+
+class Stage:
+    """Everything the tour plays on. Nothing outlives :meth:`stop`."""
+
+    repo_name = "acme/infra"
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.live = data / "live"
+        self.live.mkdir(parents=True)
+        data.chmod(0o700)
+        forge_port, pages_port, self._hook_port = (_free(port) for port in PREFERRED_PORTS)
+        self.forge = Forge(data / "git")
+        self.forge_url = self.forge.start(port=forge_port)
+        self.pages_url = f"http://127.0.0.1:{pages_port}"
+        self._pages_port = pages_port
+        self.chat_secret = secrets.token_urlsafe(24)
+        self.chat = ChatRoom(self.chat_secret)
+        self._headgate: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """People, a repository with protection and a webhook, then Headgate. Raises StepFailed."""
+        self._people()
+        self._write_settings()
+        self._serve()
+
+    def _people(self) -> None:
+        forge = self.forge
+        for login, name in (("dee", "Dee"), ("bo", "Bo"), ("ann", "Ann"), ("acme-bot", "Acme's bot")):
+            forge.add_user(login, name=name)
+        self.token = secrets.token_urlsafe(24)
+        forge.add_token("acme-bot", self.token)
+        self.hook_secret = secrets.token_urlsafe(24)
+        forge.add_org("acme")
+        self.repo = forge.create_repo(
+            self.repo_name,
+            files=files(self.live),
+            permissions={"dee": "write", "bo": "write", "ann": "admin", "acme-bot": "admin"},
+        )
+        self.repo.protect("main", required_checks=["headgate/gate"], enforce_admins=False)
+        self.repo.add_webhook(f"http://127.0.0.1:{self._hook_port}/webhooks/github", secret=self.hook_secret)
+
+    def _write_settings(self) -> None:
+        for name, value in (("token", self.token), ("hook", self.hook_secret), ("chat", self.chat_secret)):
+            place = self.data / name
+            place.touch(mode=0o600)
+            place.write_text(value)
+        self.config = self.data / "headgate-server.yaml"
+        self.config.write_text(
+            SERVER.format(
+                data=self.data,
+                live=self.live,
+                forge=self.forge_url,
+                chat=self.chat.url,
+                pages=self._pages_port,
+                webhooks=self._hook_port,
+            )
+        )
+
+    def _serve(self) -> None:
+        self._log = (self.data / "headgate.log").open("wb")
+        self._headgate = subprocess.Popen(
+            [sys.executable, "-m", "bot.cli", "serve", "--config", str(self.config)],
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        deadline = time.monotonic() + READY_WITHIN
+        while not self._ready():
+            if self._headgate.poll() is not None:
+                raise StepFailed(f"Headgate did not start (exit code {self._headgate.returncode})")
+            if time.monotonic() > deadline:
+                raise StepFailed(f"Headgate was not ready within {READY_WITHIN:.0f} s")
+            time.sleep(0.05)
+
+    def _ready(self) -> bool:
+        try:
+            for port in (self._pages_port, self._hook_port):
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2):
+                    pass
+        except (urllib.error.URLError, OSError):
+            return False
+        return True
+
+    def wait(self) -> None:
+        """Until Headgate ends or somebody presses Ctrl-C."""
+        if self._headgate is not None:
+            self._headgate.wait()
+            raise StepFailed("Headgate stopped by itself")
+
+    def log_tail(self, lines: int = 25) -> str:
+        """The end of Headgate's log."""
+        place = self.data / "headgate.log"
+        return "\n".join(place.read_text(errors="replace").splitlines()[-lines:]) if place.exists() else ""
+
+    def stop(self) -> None:
+        """Stop everything that was started, gently first."""
+        if self._headgate is not None and self._headgate.poll() is None:
+            self._headgate.send_signal(signal.SIGTERM)
+            try:
+                self._headgate.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._headgate.pid, signal.SIGKILL)
+        self.chat.stop()
+        self.forge.stop()
+
+
+def _free(preferred: int) -> int:
+    """The preferred loopback port when nobody has it, else any free one."""
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise StepFailed("no free port on the loopback interface")

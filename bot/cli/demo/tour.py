@@ -1,0 +1,122 @@
+"""The tour: four acts, each step told when it truly happened."""
+
+from __future__ import annotations
+
+from bot.cli.demo.narrator import Narrator, StepFailed
+from bot.cli.demo.seed import has_terraform, settings, terraform
+from bot.cli.demo.stage import Stage
+from bot.forge import Pull, Refused
+
+GATE = "headgate/gate"
+
+
+def play(stage: Stage, narrator: Narrator) -> None:
+    """Every act. Raises StepFailed at the first step that does not happen."""
+    _reviewed_change(stage, narrator)
+    narrator.space()
+    _differing_deploy(stage, narrator)
+    narrator.space()
+    _bypassing_merge(stage, narrator)
+    narrator.space()
+    _left_open(stage, narrator)
+
+
+# ------------------------------------------------------------------------------------- what is seen
+
+
+def _gate(pull: Pull) -> str:
+    return pull.checks().get(GATE, "")
+
+
+def _comment(pull: Pull, words: str) -> str | None:
+    """A comment of Headgate's that has these words."""
+    return next((each.body for each in pull.comments if words in each.body), None)
+
+
+def _link(stage: Stage, pull: Pull) -> str:
+    return f"{stage.forge_url}/{stage.repo_name}/pulls/{pull.number}"
+
+
+def _open(stage: Stage, title: str, branch: str, edits: dict[str, str | None]) -> Pull:
+    stage.repo.commit(branch, files=edits, author="dee", message=title)
+    return stage.repo.open_pull(title, head=branch, base="main", author="dee")
+
+
+# --------------------------------------------------------------------------------------------- acts
+
+
+def _reviewed_change(stage: Stage, narrator: Narrator) -> None:
+    edits: dict[str, str | None] = {"web/settings.yml": settings(8080, "All systems go")}
+    if has_terraform():
+        edits["edge/main.tf"] = terraform(stage.live, 8080)
+    pull = _open(stage, "Serve the status page on port 8080", "port-8080", edits)
+    narrator.tell(f'dee opens pull request #{pull.number} "{pull.title}"')
+    tools = "web-prod (ansible), edge-prod (terraform)" if has_terraform() else "web-prod (ansible)"
+    narrator.expect("Headgate sees the pull request", lambda: _gate(pull) == "pending")
+    narrator.tell(f"Headgate saw it; planning {tools}")
+    narrator.expect("the plan comment", lambda: _comment(pull, "web-prod"))
+    narrator.tell("plan comment posted", _link(stage, pull))
+    narrator.tell(f"{GATE} is pending: waits for 1 approval")
+    try:
+        pull.merge("dee")
+    except Refused as refusal:
+        narrator.tell(f"dee tries to merge: refused by the host ({refusal})")
+    else:
+        raise StepFailed("the host merged although the gate was not open")
+    pull.approve("bo")
+    narrator.expect("the gate opens", lambda: _gate(pull) == "success")
+    narrator.tell("bo approves; gate open, recorded")
+    pull.merge("dee")
+    narrator.tell("dee merges; deploying" + (" edge-prod, then web-prod" if has_terraform() else " web-prod"))
+    listener = stage.live / "web" / "listener.conf"
+    narrator.expect("port 8080 in the live listener", lambda: listener.exists() and "8080" in listener.read_text())
+    narrator.expect("the comment says deployed", lambda: _comment(pull, "Deployed"))
+    narrator.tell("deployed and verified; the live listener has port 8080")
+    narrator.expect("the chat is told", lambda: stage.chat.said("succeeded", "web-prod"))
+    narrator.tell("#ops was told")
+
+
+def _differing_deploy(stage: Stage, narrator: Narrator) -> None:
+    edits: dict[str, str | None] = {"web/settings.yml": settings(8080, "All systems nominal")}
+    pull = _open(stage, "Say it like an astronaut", "nominal", edits)
+    narrator.tell(f'dee opens pull request #{pull.number} "{pull.title}"')
+    narrator.expect("the plan comment", lambda: _comment(pull, "web-prod"))
+    narrator.tell("plan comment posted: only the page changes")
+    pull.approve("bo")
+    narrator.expect("the gate opens", lambda: _gate(pull) == "success")
+    narrator.tell("bo approves; gate open")
+    listener = stage.live / "web" / "listener.conf"
+    listener.write_text(listener.read_text().replace("8080", "9999"))
+    narrator.tell("meanwhile somebody edits the live listener by hand: port 9999")
+    pull.merge("dee")
+    narrator.tell("dee merges")
+    narrator.expect("the deploy stops", lambda: _comment(pull, "Not deployed"))
+    if "9999" not in listener.read_text() or "nominal" in (stage.live / "web" / "index.html").read_text():
+        raise StepFailed("something was deployed that nobody reviewed")
+    narrator.tell("not deployed: the deploy would do something nobody reviewed; the comment shows the difference")
+    narrator.expect("the chat is told", lambda: stage.chat.said("failed", "web-prod"))
+    narrator.tell("#ops was told")
+
+
+def _bypassing_merge(stage: Stage, narrator: Narrator) -> None:
+    edits: dict[str, str | None] = {"dns/records.txt": "status 192.0.2.10\nwww 192.0.2.99\n"}
+    edits["web/settings.yml"] = settings(8080, "Trust me")
+    pull = _open(stage, "Quick fix, no time for review", "quick-fix", edits)
+    narrator.tell(f'dee opens pull request #{pull.number} "{pull.title}"')
+    narrator.expect("Headgate sees it", lambda: _gate(pull) == "pending")
+    pull.merge("ann", bypass=True)
+    narrator.tell("ann, an administrator, merges past the pending gate")
+    narrator.expect("Headgate names the bypass", lambda: _comment(pull, "--accept"))
+    if (stage.live / "dns" / "zone.txt").exists() or "Trust" in (stage.live / "web" / "index.html").read_text():
+        raise StepFailed("a bypassing merge was deployed")
+    narrator.tell("nothing is deployed; the comment names who may accept it, and how to revert")
+    narrator.expect("the chat is told", lambda: stage.chat.said("stray", "although"))
+    narrator.tell("#ops was told")
+
+
+def _left_open(stage: Stage, narrator: Narrator) -> None:
+    edits: dict[str, str | None] = {"web/settings.yml": settings(8081, "All systems go, again")}
+    pull = _open(stage, "Move the status page to port 8081", "port-8081", edits)
+    narrator.tell(f'dee opens pull request #{pull.number} "{pull.title}" and leaves it to you')
+    narrator.expect("the plan comment", lambda: _comment(pull, "web-prod"))
+    narrator.tell("plan comment posted", _link(stage, pull))
