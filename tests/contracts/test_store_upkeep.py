@@ -257,7 +257,8 @@ def test_a_store_that_a_newer_program_migrated_is_refused(store, database):
 
 def test_a_memory_that_a_newer_program_wrote_is_refused(store, sample, fresh, database):
     fresh()
-    database.write(lambda c: c.execute(text('UPDATE change SET memory = \'{"format":99,"body":{}}\'')))
+    newer = {"text": '{"format":99,"body":{}}'}
+    database.write(lambda c: c.execute(text("UPDATE change SET memory = :text"), newer))
     with pytest.raises(NewerFormat):
         store.change(sample.ref())
 
