@@ -105,7 +105,8 @@ def config() -> str:
         f"inventory: [inventory.ini]{after}}}"
     )
     lines.append(
-        '  - {name: dns-dev, path: dns, tool: command, environment: dev, plan: ["sh", "plan.sh"], apply: ["sh", "apply.sh"]}'
+        "  - {name: dns-dev, path: dns, tool: command, environment: dev, "
+        'plan: ["sh", "plan.sh"], apply: ["sh", "apply.sh"]}'
     )
     return "\n".join(lines) + "\n"
 
@@ -148,7 +149,10 @@ hosts:
     token_file: {data}/token
     webhook_secret_file: {data}/hook
 repositories:
-  - {{match: github/acme/infra, branches: [main], mode: enforce, environments: {{prod: ["web/**", "edge/**"], dev: ["**"]}}}}
+  - match: github/acme/infra
+    branches: [main]
+    mode: enforce
+    environments: {{prod: ["web/**", "edge/**"], dev: ["**"]}}
 environments:
   dev:
     approvals: 0
@@ -160,6 +164,7 @@ environments:
     plan: {{env: {{LIVE: {live}}}}}
     deploy: {{env: {{LIVE: {live}}}}}
 chat:
-  - {{when: [started, succeeded, failed, waiting, stray], to: {{webhook: {{url: "{chat}", secret_file: {data}/chat}}}}}}
+  - when: [started, succeeded, failed, waiting, stray]
+    to: {{webhook: {{url: "{chat}", secret_file: {data}/chat}}}}
 limits: {{quiet_plan: 5s}}
 """
