@@ -45,6 +45,12 @@ def add_all(connection: Connection, messages: Sequence[tuple[str, Message]], now
         add(connection, destination, message, now)
 
 
+def any_due(connection: Connection, now: datetime) -> bool:
+    """Whether anything could be taken now; nothing is."""
+    ready = select(outbox.c.id).where(outbox.c.state == WAITING, outbox.c.due_at <= now)
+    return connection.execute(ready.limit(1)).first() is not None
+
+
 def take(connection: Connection, now: datetime, limit: int) -> tuple[Outbound, ...]:
     """Messages that are due, oldest first, hidden from others for a minute."""
     ready = select(outbox.c.id).where(outbox.c.state == WAITING, outbox.c.due_at <= now)

@@ -175,6 +175,9 @@ class SqlStore:
     def due_messages(self, now: datetime, limit: int = 50) -> tuple[Outbound, ...]:
         return self._db.write(lambda c: outbox.take(c, now, limit))
 
+    def messages_due(self, now: datetime) -> bool:
+        return self._db.read(lambda c: outbox.any_due(c, now))
+
     def enqueue_messages(self, messages: Sequence[tuple[str, Message]], now: datetime) -> None:
         self._db.write(lambda c: outbox.add_all(c, messages, now))
 

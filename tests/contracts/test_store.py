@@ -212,7 +212,9 @@ def test_the_same_thing_is_told_once_to_each_destination(store, sample, planned)
 
 def test_a_taken_message_is_hidden_for_a_minute_and_a_sent_one_for_good(store, sample):
     store.enqueue_messages((("ops", _message()),), sample.at)
+    assert (store.messages_due(sample.at), store.messages_due(sample.at - sample.minute)) == (True, False)
     (taken,) = store.due_messages(sample.at)
+    assert not store.messages_due(sample.at)
     assert store.due_messages(sample.at + timedelta(seconds=59)) == ()
     (again,) = store.due_messages(sample.at + sample.minute)
     store.sent(again)
