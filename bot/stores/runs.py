@@ -15,7 +15,7 @@ from bot.core.model import ChangeRef
 from bot.core.record import IntentState
 from bot.core.runs import Holder, PlanResult, Run, RunKind, RunState, Step
 from bot.stores.database import upsert
-from bot.stores.schema import intents, runs, targets
+from bot.stores.schema import changes, freezes, intents, runs, targets
 
 ACTIVE = (RunState.RUNNING.value, RunState.SUSPECT.value)
 """States in which a run holds its lease, or held it last."""
@@ -62,11 +62,13 @@ def of_change(connection: Connection, ref: ChangeRef) -> tuple[Run, ...]:
 
 
 def queued(connection: Connection, environments: Sequence[str] | None, limit: int) -> tuple[Run, ...]:
-    """What can be claimed now, deploys first. A deploy whose target is locked, or whose turn has not come, is
-    left out: a hundred of them waiting for one target would else hide every other run."""
+    """What can be claimed now, deploys first. A deploy whose target is locked, whose branch is frozen, or whose
+    turn has not come is left out: a hundred of them waiting for one target would else hide every other run."""
     deploys_first = case((runs.c.kind == RunKind.DEPLOY.value, 0), else_=1)
     query = select(*_COLUMNS).where(runs.c.state == RunState.QUEUED.value)
-    query = query.where(or_(runs.c.kind == RunKind.PLAN.value, ~or_(_target_locked(), _earlier_waiting())))
+    query = query.where(
+        or_(runs.c.kind == RunKind.PLAN.value, ~or_(_target_locked(), _earlier_waiting(), _branch_frozen()))
+    )
     if environments is not None:
         query = query.where(runs.c.environment.in_(list(environments)))
     return _all(connection, query.order_by(deploys_first, runs.c.seq).limit(limit))
@@ -131,6 +133,11 @@ def _earlier_waiting() -> Any:
             intents.c.state == IntentState.WAITING.value,
         )
     )
+
+
+def _branch_frozen() -> Any:
+    here = and_(freezes.c.repo == changes.c.repo, freezes.c.branch == changes.c.base_ref)
+    return exists(select(1).select_from(changes).join(freezes, here).where(changes.c.ref == runs.c.change))
 
 
 def _values(run: Run) -> dict[str, Any]:

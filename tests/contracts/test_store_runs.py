@@ -124,9 +124,18 @@ def test_a_rewritten_branch_stops_its_deploys_until_it_is_released(store, sample
     store.freeze(sample.repo, "main", "main was rewritten")
     assert store.target("s3/net").frozen == "main was rewritten"
     assert _claim(store, sample, "d1") is None
+    assert store.queued_runs(None) == ()
     store.freeze(sample.repo, "main", "")
+    assert [run.id for run in store.queued_runs(None)] == ["d1"]
     assert store.target("s3/net").frozen == ""
     assert _claim(store, sample, "d1") is not None
+
+
+def test_runs_whose_turn_has_not_come_do_not_hide_those_that_can_be_taken(store, sample, planned):
+    planned(1, runs=(sample.deploy("d1", order=1),), intents=(sample.intent(1, order=1),))
+    blocked = tuple(sample.deploy(f"late{number}", 2, order=2) for number in range(5))
+    planned(2, runs=(*blocked, sample.run("p1", 2)), intents=(sample.intent(2, order=2),))
+    assert [run.id for run in store.queued_runs(None, limit=2)] == ["d1", "p1"]
 
 
 # ------------------------------------------------------------------------------------------------- finishing

@@ -88,3 +88,27 @@ def test_a_reader_sees_one_state_from_beginning_to_end(tmp_path):
     assert store.setting("a") == "2"
     store.close()
     database.close()
+
+
+def test_a_connection_of_another_process_is_never_used(tmp_path):
+    database = Database(f"sqlite:///{tmp_path}/h.db", "kill")
+    with database.engine.connect() as connection:
+        inherited = connection.connection.dbapi_connection
+        connection.info["pid"] = -1
+    with database.engine.connect() as connection:
+        assert connection.connection.dbapi_connection is not inherited
+        assert connection.exec_driver_sql("SELECT 1").scalar_one() == 1
+    database.close()
+    inherited.close()
+
+
+def test_after_a_fork_the_parents_connections_are_left_open(tmp_path):
+    database = Database(f"sqlite:///{tmp_path}/h.db", "kill")
+    with database.engine.connect() as connection:
+        inherited = connection.connection.dbapi_connection
+    database.after_fork()
+    with database.engine.connect() as connection:
+        assert connection.connection.dbapi_connection is not inherited
+    assert inherited.execute("SELECT 1").fetchone() == (1,)
+    database.close()
+    inherited.close()
