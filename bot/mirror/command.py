@@ -1,0 +1,132 @@
+"""Running git: nothing inherited, no hooks, no filters, no prompts; credentials never in argv, URL or message."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from bot.core.errors import HostBusy, HostDenied, HostGone
+
+Credentials = Callable[[], "tuple[str, str] | None"]
+
+SAFE: Final = (
+    "-c", "core.hooksPath=/dev/null",
+    "-c", "core.fsmonitor=false",
+    "-c", "core.attributesFile=/dev/null",
+    "-c", "core.symlinks=true",
+    "-c", "core.protectHFS=true",
+    "-c", "core.protectNTFS=true",
+    "-c", "core.autocrlf=false",
+    "-c", "filter.lfs.smudge=",
+    "-c", "filter.lfs.process=",
+    "-c", "filter.lfs.required=false",
+    "-c", "submodule.recurse=false",
+    "-c", "protocol.allow=never",
+    "-c", "protocol.https.allow=always",
+    "-c", "protocol.http.allow=always",
+    "-c", "gc.auto=0",
+    "-c", "maintenance.auto=false",
+    "-c", "safe.directory=*",
+    "-c", "credential.helper=",
+    "-c", "http.followRedirects=false",
+)  # fmt: skip
+
+GONE: Final = ("not found", "couldn't find remote ref", "not our ref", "unadvertised object", "does not exist")
+REFUSED: Final = ("authentication failed", "could not read username", "403", "401", "terminal prompts disabled")
+
+MESSAGE = 300
+
+
+class Git:
+    """git in one bare repository. Raises HostBusy, HostDenied, HostGone."""
+
+    def __init__(self, directory: Path, credentials: Credentials, *, local: bool, timeout: float = 120.0) -> None:
+        self.directory = directory
+        self._credentials = credentials
+        self._timeout = timeout
+        self._local = ("-c", "protocol.file.allow=always") if local else ()
+
+    def argv(self, *words: str) -> list[str]:
+        """The command line; never holds a secret."""
+        return ["git", *SAFE, *self._local, f"--git-dir={self.directory}", *words]
+
+    def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Everything git is given; nothing of our own environment but the path to find it."""
+        return {
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+            "HOME": str(self.directory.parent),
+            "LC_ALL": "C",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_ATTR_NOSYSTEM": "1",
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_OPTIONAL_LOCKS": "0",
+            "GIT_NO_REPLACE_OBJECTS": "1",
+            **(extra or {}),
+        }
+
+    def run(
+        self, *words: str, stdin: bytes = b"", env: Mapping[str, str] | None = None, codes: tuple[int, ...] = (0,)
+    ) -> subprocess.CompletedProcess[bytes]:
+        """One local command; an exit code outside ``codes`` raises HostGone with git's own (bounded) words."""
+        try:
+            done = subprocess.run(
+                self.argv(*words),
+                input=stdin,
+                env=self.environment(env),
+                capture_output=True,
+                timeout=self._timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise HostBusy(f"git {words[0]} took longer than {self._timeout:.0f} s") from None
+        if done.returncode not in codes:
+            raise HostGone(f"git {words[0]}: {_words(done.stderr)}")
+        return done
+
+    def text(self, *words: str) -> str:
+        """The trimmed output of one command."""
+        return self.run(*words).stdout.decode("utf-8", "surrogateescape").strip()
+
+    def network(self, *words: str) -> bytes:
+        """One command that speaks to the remote, with credentials that only this process sees."""
+        login = self._credentials()
+        env = {}
+        if login is not None:
+            # Configuration by environment is visible to this child process alone; argv and URL stay clean.
+            # https://git-scm.com/docs/git-config#Documentation/git-config.txt-GITCONFIGCOUNT
+            basic = base64.b64encode(f"{login[0]}:{login[1]}".encode()).decode()
+            env = {
+                "GIT_CONFIG_COUNT": "1",
+                "GIT_CONFIG_KEY_0": "http.extraHeader",
+                "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}",
+            }
+        try:
+            done = subprocess.run(
+                self.argv(*words),
+                env=self.environment(env),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=self._timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise HostBusy(f"git {words[0]} took longer than {self._timeout:.0f} s") from None
+        if done.returncode == 0:
+            return done.stdout
+        said = _words(done.stderr)
+        low = said.lower()
+        if any(word in low for word in REFUSED):
+            raise HostDenied(f"git {words[0]}: the host refused our credentials")
+        if any(word in low for word in GONE):
+            raise HostGone(f"git {words[0]}: {said}")
+        raise HostBusy(f"git {words[0]}: {said}")
+
+
+def _words(stderr: bytes) -> str:
+    lines = [line for line in stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+    return " ".join(lines[-3:])[:MESSAGE] or "it failed without a word"
