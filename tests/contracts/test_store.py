@@ -8,7 +8,7 @@ import pytest
 
 from bot.core.effectset import EffectSet
 from bot.core.errors import StoreConflict, StoreDown
-from bot.core.events import BranchMoved, ChangeTouched, Delivery
+from bot.core.events import BranchMoved, ChangeTouched, CommitTouched, Delivery, Ignored
 from bot.core.model import ChangeState, RepoRef
 from bot.core.record import Memory, MergeRecord
 from bot.ports import Message
@@ -59,6 +59,12 @@ def test_absorbing_marks_the_changes_and_notes_who_pushed(store, sample):
     assert (row.refetch, row.hinted_head, row.hinted_at) == (True, "a" * 40, sample.at)
     assert store.pushers(sample.repo, ("a" * 40, "b" * 40, "c" * 40)) == {"a" * 40: "ada", "b" * 40: "bob"}
     assert store.unabsorbed() == ()
+
+
+def test_a_delivery_that_touches_nothing_is_absorbed_all_the_same(store, sample):
+    store.add_delivery(_delivery(sample))
+    store.absorb(_delivery(sample), (Ignored("a star"), CommitTouched(sample.repo, "a" * 40)), (), "a star \x00")
+    assert store.unabsorbed() == store.due_changes(sample.at) == ()
 
 
 def test_an_older_delivery_does_not_set_the_watermark_back(store, sample):

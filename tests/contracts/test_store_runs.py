@@ -200,6 +200,16 @@ def test_a_finish_with_an_old_token_writes_nothing(store, sample, planned):
     assert store.audit_rows() == store.due_changes(sample.at) == ()
 
 
+def test_a_deploy_found_superseded_or_cancelled_lets_go_of_its_target(store, sample, planned):
+    planned(1, runs=(sample.deploy("d1", order=1),), intents=(sample.intent(1, order=1),))
+    store.finish_run(_claim(store, sample, "d1"), Step.CANCEL, sample.at, sample.entry())
+    assert (store.target("s3/net").locked_by, _intents(store, 1, sample)) == ("", [IntentState.WAITING])
+    planned(1, runs=(sample.deploy("d2", order=1),))
+    store.finish_run(_claim(store, sample, "d2"), Step.SUPERSEDE, sample.at, sample.entry())
+    assert (store.target("s3/net").locked_by, _intents(store, 1, sample)) == ("", [IntentState.SUPERSEDED])
+    assert store.target("s3/net").deployed_sha == ""
+
+
 def test_a_run_is_finished_once(store, sample, planned):
     planned(1, runs=(sample.run("r1"),))
     running = _claim(store, sample, "r1")
