@@ -5,7 +5,8 @@ a REST API and webhooks. Git itself is served over smart HTTP, and ``pages/`` ar
 """
 
 from bot.forge.model import Refused, RequiredCheck
+from bot.forge.pull_story import PullStory
 from bot.forge.server import Forge
-from bot.forge.story import PullStory, RepoStory, SampleChange
+from bot.forge.story import RepoStory, SampleChange
 
 __all__ = ["Forge", "PullStory", "Refused", "RepoStory", "RequiredCheck", "SampleChange"]

@@ -28,6 +28,7 @@ _STATUS = {
     Refusal.CONFLICT: 409,
     Refusal.NOT_MERGEABLE: 405,
 }
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _MAX_PER_PAGE = 100
 _MAX_JWT_LIFE_S = 600
 
@@ -44,7 +45,13 @@ def api_blueprint(state: State, routes: tuple[Route, ...], name: str, prefix: st
             methods=[route.method],
             provide_automatic_options=False,
         )
+    for rule in ("/", "/<path:rest>"):
+        blueprint.add_url_rule(rule, f"unknown-{len(rule)}", _unknown, methods=_METHODS, provide_automatic_options=False)
     return blueprint
+
+
+def _unknown(rest: str = "") -> Response:
+    return _error(404, f"Not Found: {rest}" if rest else "Not Found")
 
 
 def _view(state: State, route: Route) -> Callable[..., Response]:

@@ -68,7 +68,7 @@ def team_membership(call: Call, org: str, slug: str, login: str) -> Result:
     who = call.state.account(login)
     if who.login not in call.state.team_members(team):
         raise Refused("Not Found", Refusal.NOT_FOUND)
-    url = f"{people.api(call.state)}/organizations/{call.state.account(org).id}/team/{team.id}"
+    url = f"{people.api(call.state)}/orgs/{team.org}/teams/{team.slug}"
     return {"url": f"{url}/memberships/{who.login}", "role": "member", "state": "active"}
 
 

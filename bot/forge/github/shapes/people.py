@@ -131,7 +131,7 @@ def team(state: State, which: Team) -> Json:
 def team_simple(state: State, which: Team) -> Json:
     """A team without its parent."""
     org = state.accounts[which.org]
-    url = f"{api(state)}/organizations/{org.id}/team/{which.id}"
+    url = f"{api(state)}/orgs/{which.org}/teams/{which.slug}"
     return {
         "id": which.id,
         "node_id": node_id("T", which.id),

@@ -140,7 +140,7 @@ def deployment(state: State, repo: Repo, which: Deployment) -> Json:
 def deployment_status(state: State, repo: Repo, of: Deployment, which: DeploymentStatus) -> Json:
     """One step of a deployment."""
     url = f"{repo_url(state, repo)}/deployments/{of.id}"
-    return {
+    shape = {
         "url": f"{url}/statuses/{which.id}",
         "id": which.id,
         "node_id": node_id("DES", which.id),
@@ -148,12 +148,12 @@ def deployment_status(state: State, repo: Repo, of: Deployment, which: Deploymen
         "creator": user(state, which.creator),
         "description": which.description,
         "environment": which.environment,
-        "target_url": which.log_url,
-        "log_url": which.log_url,
-        "environment_url": which.environment_url,
+        "target_url": which.log_url or f"{state.root}/{repo.full_name}",
         "created_at": moment(which.created_at),
         "updated_at": moment(which.created_at),
         "deployment_url": url,
         "repository_url": repo_url(state, repo),
         "performed_via_github_app": None,
     }
+    links = {"log_url": which.log_url, "environment_url": which.environment_url}
+    return shape | {name: link for name, link in links.items() if link}
