@@ -46,7 +46,9 @@ def api_blueprint(state: State, routes: tuple[Route, ...], name: str, prefix: st
             provide_automatic_options=False,
         )
     for rule in ("/", "/<path:rest>"):
-        blueprint.add_url_rule(rule, f"unknown-{len(rule)}", _unknown, methods=_METHODS, provide_automatic_options=False)
+        blueprint.add_url_rule(
+            rule, f"unknown-{len(rule)}", _unknown, methods=_METHODS, provide_automatic_options=False
+        )
     return blueprint
 
 
