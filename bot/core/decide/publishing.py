@@ -163,7 +163,7 @@ def _answers(snapshot: Snapshot, verdict: Reason) -> Iterable[Say]:
         if request.answer and request.judgement is not Judgement.OPEN:
             yield Say(f"answer:{request.id}", f"@{request.author}: {request.answer}")
         elif _merge_waits(snapshot, request):
-            yield Say(f"waits:{request.id}", merge_waits(snapshot, verdict, request))
+            yield Say(f"waits:{request.id}", merge_waits(verdict, request))
 
 
 def _merge_waits(snapshot: Snapshot, request: Request) -> bool:

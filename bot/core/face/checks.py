@@ -1,0 +1,85 @@
+"""The two checks. ``headgate/gate`` is the one to require: pending waits for someone, failure is denied or broken,
+success only while a gate record stands for this very commit. ``headgate/plan`` informs.
+"""
+
+from __future__ import annotations
+
+import re
+
+from bot.core.decide.planning import planned_sets, unplanned
+from bot.core.face.explain import explain
+from bot.core.face.words import counted, plural, total
+from bot.core.record import CheckConclusion
+from bot.core.runs import RunState
+from bot.core.snapshot import Snapshot
+from bot.core.verdict import Reason, Status
+
+SUMMARY_LIMIT = 140
+"""Characters of a commit status's description: https://docs.github.com/en/rest/commits/statuses"""
+
+Check = tuple[CheckConclusion, str, str]
+"""Conclusion, one line, longer Markdown."""
+
+
+def gate_check(snapshot: Snapshot, verdict: Reason) -> Check:
+    """What the required check says."""
+    text = explain(verdict)
+    if verdict.status is Status.DENIED:
+        return CheckConclusion.FAILURE, _line(_first(verdict)), text
+    record = snapshot.standing_record()
+    if verdict.status is Status.APPROVED and record is not None and record.head == snapshot.change.head_sha:
+        if not snapshot.selection.affected:
+            return CheckConclusion.SUCCESS, "Nothing that Headgate manages is affected", text
+        names = ", ".join(covered.login for covered in record.approvals)
+        return CheckConclusion.SUCCESS, _line(f"Open: approved by {names}" if names else "Open: may be merged"), text
+    return CheckConclusion.PENDING, _line(_first(verdict)), text
+
+
+def plan_check(snapshot: Snapshot, verdict: Reason) -> Check:
+    """How far planning is, and what came out."""
+    del verdict
+    selection = snapshot.selection
+    if not snapshot.fresh:
+        return CheckConclusion.PENDING, "Finding out what is affected", ""
+    if selection.problems:
+        return CheckConclusion.FAILURE, f"The configuration has {plural(len(selection.problems), 'problem')}", ""
+    if selection.conflicts:
+        return CheckConclusion.FAILURE, _line(f"It does not merge with {snapshot.change.base_ref}"), ""
+    if not selection.affected:
+        return CheckConclusion.SUCCESS, "Nothing that Headgate manages is affected", ""
+    failed = [name for name in unplanned(snapshot) if _failed(snapshot, name)]
+    if failed:
+        return CheckConclusion.FAILURE, _line(f"Failed: {', '.join(failed)}"), ""
+    waiting = list(unplanned(snapshot))
+    sets = planned_sets(snapshot)
+    if waiting:
+        done = f"{len(sets)} of {plural(len(selection.affected), 'project')} planned"
+        return CheckConclusion.PENDING, _line(done), ""
+    counts = counted(total(effects.counts() for effects in sets.values()))
+    return CheckConclusion.SUCCESS, _line(f"{counts} in {plural(len(sets), 'project')}"), ""
+
+
+def _failed(snapshot: Snapshot, name: str) -> bool:
+    affected = snapshot.selection.named(name)
+    run = snapshot.plan_of(name, affected.digest) if affected else None
+    return run is not None and run.state is RunState.FAILED
+
+
+def _first(verdict: Reason) -> str:
+    """The strongest blocker, and how many more there are; what it waits for first when it only waits."""
+    blockers = verdict.blockers()
+    if not blockers:
+        return "Looking at what changed"
+    # While plans run, "being planned" says less to a person than whose approval will be missing.
+    people = [reason for reason in blockers if not reason.rule.startswith("plan.")] or list(blockers)
+    first = blockers[0] if blockers[0].status is Status.DENIED else people[0]
+    more = len(blockers) - 1
+    return re.sub("`", "", first.text) + (f" (and {more} more)" if more else "")
+
+
+def _line(text: str) -> str:
+    """One line that fits a status, cut between words."""
+    flat = " ".join(text.split())
+    if len(flat) <= SUMMARY_LIMIT:
+        return flat
+    return flat[: SUMMARY_LIMIT - 2].rsplit(" ", 1)[0] + " …"
