@@ -41,7 +41,9 @@ def _highlight(code: str, language: str, _attributes: str) -> str:
     return diff_lines(code) if language == "diff" else ""
 
 
-_PARSER = MarkdownIt("commonmark", {"html": True, "highlight": _highlight}).enable(["table", "strikethrough"])
+_PARSER = MarkdownIt("commonmark", {"html": True, "breaks": True, "highlight": _highlight}).enable(
+    ["table", "strikethrough"]
+)
 
 
 def _allowed(_tag: str, attribute: str, value: str) -> str | None:

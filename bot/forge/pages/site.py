@@ -121,10 +121,12 @@ class _Pages:
             abort(404)
 
     def index(self) -> str:
+        """The repositories."""
         with self.state.lock:
             return render_template("repos.html", repos=list(self.state.repos.values()))
 
     def repo(self, owner: str, name: str) -> str:
+        """The pull requests of a repository."""
         with self.state.lock:
             repo = self._repo(owner, name)
             shown = request.args.get("state", "open")
@@ -141,6 +143,7 @@ class _Pages:
             )
 
     def pull(self, owner: str, name: str, number: int) -> str:
+        """One pull request: conversation or files."""
         with self.state.lock:
             repo = self._repo(owner, name)
             view = pull_view(self.state, repo, self._pull(repo, number), self.viewer())
@@ -148,6 +151,7 @@ class _Pages:
             return render_template("pull.html", repo=repo, view=view, tab=tab, samples=self.samples)
 
     def commit(self, owner: str, name: str, sha: str) -> str:
+        """One commit and what it changed."""
         with self.state.lock:
             repo = self._repo(owner, name)
             git = self.state.git(repo)
@@ -160,15 +164,18 @@ class _Pages:
             return render_template("commit.html", repo=repo, info=info, files=files)
 
     def version(self) -> dict[str, int]:
+        """A number that moves whenever something happened."""
         return {"version": self.state.version}
 
     def avatar(self, number: int) -> Response:
+        """The face of an account: its first letter on a colour of its own."""
         with self.state.lock:
             login = next((a.login for a in self.state.accounts.values() if a.id == number), "?")
         svg = render_template("avatar.svg", letter=login[0].upper(), hue=(number * 137) % 360)
         return Response(svg, content_type="image/svg+xml", headers={"Cache-Control": "max-age=3600"})
 
     def sign_in(self) -> ResponseReturnValue:
+        """Become whoever was chosen; this host asks for no password."""
         login = request.form.get("login", "")
         if login in self.state.accounts:
             session["login"] = login
@@ -184,6 +191,7 @@ class _Pages:
         return Actor(viewer)
 
     def sample(self, owner: str, name: str) -> ResponseReturnValue:
+        """Open a pull request with a sample change."""
         with self.state.lock:
             repo = self._repo(owner, name)
             try:
@@ -200,6 +208,7 @@ class _Pages:
         return self.samples[int(text)]
 
     def act(self, owner: str, name: str, number: int, action: str) -> ResponseReturnValue:
+        """Do what a form of a pull request asks for, or say why not."""
         if action not in _ACTIONS and action != "sample":
             abort(404)
         with self.state.lock:

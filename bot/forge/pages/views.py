@@ -14,6 +14,7 @@ from bot.forge.pages.markdown import diff_lines, render
 from bot.forge.rules import Check, CheckOutcome, checks_of, merge_blockers, standing_reviews
 from bot.forge.state import State
 
+_LAST = 1 << 62
 _REVIEW_WORDS = {
     ReviewState.APPROVED: "approved these changes",
     ReviewState.CHANGES_REQUESTED: "requested changes",
@@ -34,6 +35,7 @@ class Entry:
     anchor: str = ""
     sha: str = ""
     edited: bool = False
+    order: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +124,33 @@ def _timeline(state: State, pull: Pull, commits: list[CommitInfo]) -> list[Entry
         words = _REVIEW_WORDS[review.state]
         kind = f"review {review.state.value.lower()}"
         anchor = f"pullrequestreview-{review.id}"
-        entries.append(Entry(kind, review.author, review.submitted_at, words, body, anchor, review.commit_id))
+        entries.append(
+            Entry(kind, review.author, review.submitted_at, words, body, anchor, review.commit_id, order=review.id)
+        )
     for comment in pull.comments:
         body = render(comment.body)
         edited = comment.editor is not None
         anchor = f"issuecomment-{comment.id}"
-        entries.append(Entry("comment", comment.author, comment.created_at, "commented", body, anchor, edited=edited))
+        entries.append(
+            Entry(
+                "comment",
+                comment.author,
+                comment.created_at,
+                "commented",
+                body,
+                anchor,
+                edited=edited,
+                order=comment.id,
+            )
+        )
     if pull.merged_at is not None:
         words = f"merged this into {pull.base_ref}"
-        entries.append(Entry("merged", pull.merged_by or "", pull.merged_at, words, sha=pull.merge_sha or ""))
+        entries.append(
+            Entry("merged", pull.merged_by or "", pull.merged_at, words, sha=pull.merge_sha or "", order=_LAST)
+        )
     elif pull.closed_at is not None:
-        entries.append(Entry("closed", pull.closed_by or "", pull.closed_at, "closed this"))
-    return sorted(entries, key=lambda entry: entry.at)
+        entries.append(Entry("closed", pull.closed_by or "", pull.closed_at, "closed this", order=_LAST))
+    return sorted(entries, key=lambda entry: (entry.at, entry.order))
 
 
 def _checks_words(checks: list[Check]) -> tuple[str, str]:

@@ -28,18 +28,22 @@ def _find(call: Call, number: int) -> Installation:
 
 
 def the_app(call: Call) -> Result:
+    """``GET /app``."""
     return people.app(call.state, _app(call)) | {"installations_count": len(_mine(call))}
 
 
 def installations(call: Call) -> Result:
+    """``GET /app/installations``."""
     return Page(_mine(call), lambda found: people.installation(call.state, found))
 
 
 def one_installation(call: Call, number: int) -> Result:
+    """``GET /app/installations/{number}``."""
     return people.installation(call.state, _find(call, number))
 
 
 def repo_installation(call: Call, owner: str, name: str) -> Result:
+    """``GET /repos/{owner}/{name}/installation``."""
     repo = call.state.repo(f"{owner}/{name}")
     for found in _mine(call):
         if found.account == repo.owner and (found.repositories is None or repo.full_name in found.repositories):
@@ -48,6 +52,7 @@ def repo_installation(call: Call, owner: str, name: str) -> Result:
 
 
 def access_token(call: Call, number: int) -> Result:
+    """``POST /app/installations/{number}/access_tokens``."""
     found, app = _find(call, number), _app(call)
     expires = call.state.now() + _TOKEN_LIFE
     token = call.state.issue_token(Actor(app.bot, app.id, found.id), expires=expires)
@@ -61,6 +66,7 @@ def access_token(call: Call, number: int) -> Result:
 
 
 def installation_repositories(call: Call) -> Result:
+    """``GET /installation/repositories``."""
     if call.actor.installation_id is None:
         raise Refused("You must authenticate with an installation access token.", Refusal.FORBIDDEN)
     where = call.state.installations[call.actor.installation_id]

@@ -12,6 +12,7 @@ from bot.forge.rules import newest_check_runs
 
 
 def create_status(call: Call, sha: str) -> Result:
+    """``POST /repos/{owner}/{name}/statuses/{sha}``."""
     status = reports.set_status(
         call.state,
         call.repo,
@@ -26,12 +27,14 @@ def create_status(call: Call, sha: str) -> Result:
 
 
 def list_statuses(call: Call, ref: str) -> Result:
+    """``GET /repos/{owner}/{name}/statuses/{ref}``."""
     sha = reports.commit_of(call.state, call.repo, ref)
     found = [status for status in reversed(call.repo.statuses) if status.sha == sha]
     return Page(found, lambda status: shapes.status(call.state, call.repo, status))
 
 
 def combined_status(call: Call, ref: str) -> Result:
+    """``GET /repos/{owner}/{name}/commits/{ref}/status``."""
     return shapes.combined(call.state, call.repo, reports.commit_of(call.state, call.repo, ref))
 
 
@@ -67,26 +70,31 @@ def _report(call: Call) -> reports.RunReport:
 
 
 def create_run(call: Call) -> Result:
+    """``POST /repos/{owner}/{name}/check-runs``."""
     sha, name = call.need("head_sha"), call.need("name")
     run = reports.create_check_run(call.state, call.repo, call.actor, sha, name, _report(call))
     return Answer(shapes.check_run(call.state, call.repo, run), 201)
 
 
 def update_run(call: Call, number: int) -> Result:
+    """``PATCH /repos/{owner}/{name}/check-runs/{number}``."""
     run = reports.update_check_run(call.state, call.repo, call.actor, number, _report(call))
     return shapes.check_run(call.state, call.repo, run)
 
 
 def get_run(call: Call, number: int) -> Result:
+    """``GET /repos/{owner}/{name}/check-runs/{number}``."""
     return shapes.check_run(call.state, call.repo, reports.find_check_run(call.repo, number))
 
 
 def run_annotations(call: Call, number: int) -> Result:
+    """``GET /repos/{owner}/{name}/check-runs/{number}/annotations``."""
     run = reports.find_check_run(call.repo, number)
     return Page(run.annotations, lambda item: shapes.annotation(call.state, call.repo, run.sha, item))
 
 
 def list_runs(call: Call, ref: str) -> Result:
+    """``GET /repos/{owner}/{name}/commits/{ref}/check-runs``."""
     sha = reports.commit_of(call.state, call.repo, ref)
     every = [run for run in reversed(call.repo.check_runs.values()) if run.sha == sha]
     found = every if call.query.get("filter") == "all" else newest_check_runs(call.repo, sha)

@@ -12,10 +12,12 @@ from bot.forge.reports import commit_of
 
 
 def get_commit(call: Call, ref: str) -> Result:
+    """``GET /repos/{owner}/{name}/commits/{ref}``."""
     return shapes.commit_with_files(call.state, call.repo, commit_of(call.state, call.repo, ref))
 
 
 def list_commits(call: Call) -> Result:
+    """``GET /repos/{owner}/{name}/commits``."""
     start = commit_of(call.state, call.repo, call.query.get("sha") or call.repo.default_branch)
     words = [f"--since={call.query['since']}"] if call.query.get("since") else []
     words += [f"--until={call.query['until']}"] if call.query.get("until") else []
@@ -24,6 +26,7 @@ def list_commits(call: Call) -> Result:
 
 
 def commit_pulls(call: Call, ref: str) -> Result:
+    """``GET /repos/{owner}/{name}/commits/{ref}/pulls``."""
     sha = commit_of(call.state, call.repo, ref)
     found = [
         pull
@@ -35,6 +38,7 @@ def commit_pulls(call: Call, ref: str) -> Result:
 
 
 def compare(call: Call, span: str) -> Result:
+    """``GET /repos/{owner}/{name}/compare/{span}``."""
     base, dots, head = span.partition("...")
     if not dots:
         raise Refused("Not Found", Refusal.NOT_FOUND)
@@ -46,6 +50,7 @@ def compare(call: Call, span: str) -> Result:
 
 
 def get_contents(call: Call, path: str = "") -> Result:
+    """``GET /repos/{owner}/{name}/contents/``."""
     ref = call.query.get("ref") or call.repo.default_branch
     git = call.state.git(call.repo)
     sha = git.resolve(ref)
@@ -62,10 +67,12 @@ def get_contents(call: Call, path: str = "") -> Result:
 
 
 def get_git_commit(call: Call, sha: str) -> Result:
+    """``GET /repos/{owner}/{name}/git/commits/{sha}``."""
     return shapes.git_commit(call.state, call.repo, commit_of(call.state, call.repo, sha))
 
 
 def get_git_ref(call: Call, ref: str) -> Result:
+    """``GET /repos/{owner}/{name}/git/ref/{ref}``."""
     full = f"refs/{ref}"
     sha = call.state.git(call.repo).refs(full).get(full)
     if sha is None:
@@ -74,6 +81,7 @@ def get_git_ref(call: Call, ref: str) -> Result:
 
 
 def matching_refs(call: Call, ref: str) -> Result:
+    """``GET /repos/{owner}/{name}/git/matching-refs/{ref}``."""
     everything = call.state.git(call.repo).refs("refs")
     found = [(name, sha) for name, sha in everything.items() if name.startswith(f"refs/{ref}")]
     return Page(found, lambda pair: shapes.git_ref(call.state, call.repo, *pair))

@@ -9,6 +9,7 @@ from bot.forge.model import Deployment, DeploymentStatus, Role
 
 
 def create_deployment(call: Call) -> Result:
+    """``POST /repos/{owner}/{name}/deployments``."""
     now = call.state.now()
     payload = call.body.get("payload") or {}
     wish = Deployment(
@@ -30,6 +31,8 @@ def create_deployment(call: Call) -> Result:
 
 
 def list_deployments(call: Call) -> Result:
+    """``GET /repos/{owner}/{name}/deployments``."""
+
     def keep(item: Deployment) -> bool:
         fields = {"sha": item.sha, "ref": item.ref, "task": item.task, "environment": item.environment}
         return all(call.query.get(name) in (None, value) for name, value in fields.items())
@@ -39,10 +42,12 @@ def list_deployments(call: Call) -> Result:
 
 
 def get_deployment(call: Call, number: int) -> Result:
+    """``GET /repos/{owner}/{name}/deployments/{number}``."""
     return shapes.deployment(call.state, call.repo, reports.find_deployment(call.repo, number))
 
 
 def create_status(call: Call, number: int) -> Result:
+    """``POST /repos/{owner}/{name}/deployments/{number}/statuses``."""
     of = reports.find_deployment(call.repo, number)
     status = DeploymentStatus(
         id=call.state.new_id(),
@@ -59,6 +64,7 @@ def create_status(call: Call, number: int) -> Result:
 
 
 def list_statuses(call: Call, number: int) -> Result:
+    """``GET /repos/{owner}/{name}/deployments/{number}/statuses``."""
     of = reports.find_deployment(call.repo, number)
     return Page(of.statuses[::-1], lambda item: shapes.deployment_status(call.state, call.repo, of, item))
 

@@ -11,10 +11,12 @@ from bot.forge.model import Refused, Role
 
 
 def list_hooks(call: Call) -> Result:
+    """``GET /repos/{owner}/{name}/hooks``."""
     return Page(list(call.repo.hooks.values()), lambda hook: shapes.hook(call.state, call.repo, hook))
 
 
 def create_hook(call: Call) -> Result:
+    """``POST /repos/{owner}/{name}/hooks``."""
     config = call.body.get("config") or {}
     if not isinstance(config, dict) or not isinstance(config.get("url"), str):
         raise Refused("Validation Failed: config.url is missing")
@@ -29,10 +31,12 @@ def create_hook(call: Call) -> Result:
 
 
 def get_hook(call: Call, number: int) -> Result:
+    """``GET /repos/{owner}/{name}/hooks/{number}``."""
     return shapes.hook(call.state, call.repo, courier.find_hook(call.repo, number))
 
 
 def update_hook(call: Call, number: int) -> Result:
+    """``PATCH /repos/{owner}/{name}/hooks/{number}``."""
     hook = courier.find_hook(call.repo, number)
     config = call.body.get("config") or {}
     hook.url = config.get("url", hook.url)
@@ -46,21 +50,25 @@ def update_hook(call: Call, number: int) -> Result:
 
 
 def delete_hook(call: Call, number: int) -> Result:
+    """``DELETE /repos/{owner}/{name}/hooks/{number}``."""
     del call.repo.hooks[courier.find_hook(call.repo, number).id]
     return Answer(None, 204)
 
 
 def ping(call: Call, number: int) -> Result:
+    """``POST /repos/{owner}/{name}/hooks/{number}/pings``."""
     courier.ping(call.state, call.repo, call.actor, courier.find_hook(call.repo, number))
     return Answer(None, 204)
 
 
 def list_deliveries(call: Call, number: int) -> Result:
+    """``GET /repos/{owner}/{name}/hooks/{number}/deliveries``."""
     hook = courier.find_hook(call.repo, number)
     return Page(hook.deliveries[::-1], lambda item: shapes.delivery(call.repo, item))
 
 
 def get_delivery(call: Call, number: int, delivery: int) -> Result:
+    """``GET /repos/{owner}/{name}/hooks/{number}/deliveries/{delivery}``."""
     hook = courier.find_hook(call.repo, number)
     found = courier.find_delivery(hook, delivery)
     request = {"headers": found.request_headers or None, "payload": json.loads(found.body)}
@@ -69,6 +77,7 @@ def get_delivery(call: Call, number: int, delivery: int) -> Result:
 
 
 def redeliver(call: Call, number: int, delivery: int) -> Result:
+    """``POST /repos/{owner}/{name}/hooks/{number}/deliveries/{delivery}/attempts``."""
     hook = courier.find_hook(call.repo, number)
     found = courier.find_delivery(hook, delivery)
     for audience in call.state.audiences:

@@ -11,6 +11,7 @@ from bot.forge.model import Comment, Issue, Pull, Refused, Role
 
 
 def list_issues(call: Call) -> Result:
+    """``GET /repos/{owner}/{name}/issues``."""
     wanted = call.query.get("state", "open")
     found = [issue for issue in call.repo.issues.values() if wanted == "all" or issue.open == (wanted == "open")]
     found = [issue for issue in found if _since(call, issue.updated_at)]
@@ -30,6 +31,7 @@ def _since(call: Call, at: datetime) -> bool:
 
 
 def create_issue(call: Call) -> Result:
+    """``POST /repos/{owner}/{name}/issues``."""
     state, now = call.state, call.state.now()
     number = state.next_number(call.repo)
     issue = Issue(state.new_id(), number, call.actor.login, call.need("title"), call.text("body") or "", now, now)
@@ -39,10 +41,12 @@ def create_issue(call: Call) -> Result:
 
 
 def get_issue(call: Call, number: int) -> Result:
+    """``GET /repos/{owner}/{name}/issues/{number}``."""
     return shapes.issue(call.state, call.repo, pulls.find_issue(call.repo, number))
 
 
 def update_issue(call: Call, number: int) -> Result:
+    """``PATCH /repos/{owner}/{name}/issues/{number}``."""
     issue = pulls.find_issue(call.repo, number)
     parts = (call.state, call.repo, call.actor)
     if isinstance(issue, Pull):
@@ -69,11 +73,13 @@ def _set_state(call: Call, issue: Issue, opened: bool) -> None:
 
 
 def lock(call: Call, number: int) -> Result:
+    """``PUT /repos/{owner}/{name}/issues/{number}/lock``."""
     pulls.find_issue(call.repo, number).locked = True
     return Answer(None, 204)
 
 
 def unlock(call: Call, number: int) -> Result:
+    """``DELETE /repos/{owner}/{name}/issues/{number}/lock``."""
     pulls.find_issue(call.repo, number).locked = False
     return Answer(None, 204)
 
@@ -84,10 +90,12 @@ def _labels(call: Call, issue: Issue) -> Page:
 
 
 def list_labels(call: Call, number: int) -> Result:
+    """``GET /repos/{owner}/{name}/issues/{number}/labels``."""
     return _labels(call, pulls.find_issue(call.repo, number))
 
 
 def add_labels(call: Call, number: int) -> Result:
+    """``POST /repos/{owner}/{name}/issues/{number}/labels``."""
     issue = pulls.find_issue(call.repo, number)
     pulls.add_labels(call.state, call.repo, call.actor, issue, call.texts("labels"))
     return _labels(call, issue)
@@ -100,28 +108,33 @@ def _set_labels(call: Call, issue: Issue, names: list[str]) -> None:
 
 
 def set_labels(call: Call, number: int) -> Result:
+    """``PUT /repos/{owner}/{name}/issues/{number}/labels``."""
     issue = pulls.find_issue(call.repo, number)
     _set_labels(call, issue, call.texts("labels"))
     return _labels(call, issue)
 
 
 def remove_label(call: Call, number: int, label: str) -> Result:
+    """``DELETE /repos/{owner}/{name}/issues/{number}/labels/{label}``."""
     issue = pulls.find_issue(call.repo, number)
     pulls.remove_label(call.state, call.repo, call.actor, issue, label)
     return _labels(call, issue)
 
 
 def repo_labels(call: Call) -> Result:
+    """``GET /repos/{owner}/{name}/labels``."""
     return Page(list(call.repo.labels.values()), lambda label: shapes.label(call.state, call.repo, label))
 
 
 def list_comments(call: Call, number: int) -> Result:
+    """``GET /repos/{owner}/{name}/issues/{number}/comments``."""
     issue = pulls.find_issue(call.repo, number)
     found = [comment for comment in issue.comments if _since(call, comment.updated_at)]
     return Page(found, lambda comment: shapes.comment(call.state, call.repo, issue, comment))
 
 
 def list_all_comments(call: Call) -> Result:
+    """``GET /repos/{owner}/{name}/issues/comments``."""
     found = [(issue, comment) for issue in call.repo.issues.values() for comment in issue.comments]
     found = [pair for pair in found if _since(call, pair[1].updated_at)]
     by_update = call.query.get("sort") == "updated"
@@ -134,21 +147,25 @@ def list_all_comments(call: Call) -> Result:
 
 
 def create_comment(call: Call, number: int) -> Result:
+    """``POST /repos/{owner}/{name}/issues/{number}/comments``."""
     issue = pulls.find_issue(call.repo, number)
     comment = talk.add_comment(call.state, call.repo, call.actor, issue, call.need("body"))
     return Answer(shapes.comment(call.state, call.repo, issue, comment), 201)
 
 
 def get_comment(call: Call, comment: int) -> Result:
+    """``GET /repos/{owner}/{name}/issues/comments/{comment}``."""
     return shapes.comment(call.state, call.repo, *talk.find_comment(call.repo, comment))
 
 
 def edit_comment(call: Call, comment: int) -> Result:
+    """``PATCH /repos/{owner}/{name}/issues/comments/{comment}``."""
     edited = talk.edit_comment(call.state, call.repo, call.actor, comment, call.need("body"))
     return shapes.comment(call.state, call.repo, talk.find_comment(call.repo, comment)[0], edited)
 
 
 def delete_comment(call: Call, comment: int) -> Result:
+    """``DELETE /repos/{owner}/{name}/issues/comments/{comment}``."""
     talk.delete_comment(call.state, call.repo, call.actor, comment)
     return Answer(None, 204)
 

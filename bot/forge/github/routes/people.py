@@ -10,14 +10,17 @@ from bot.forge.model import AccountKind, Actor, Refusal, Refused, Role, Team
 
 
 def me(call: Call) -> Result:
+    """``GET /user``."""
     return people.full_account(call.state, call.state.account(call.actor.login), private=True)
 
 
 def one_user(call: Call, login: str) -> Result:
+    """``GET /users/{login}``."""
     return people.full_account(call.state, call.state.account(login))
 
 
 def one_org(call: Call, org: str) -> Result:
+    """``GET /orgs/{org}``."""
     found = call.state.account(org)
     if found.kind is not AccountKind.ORGANIZATION:
         raise Refused("Not Found", Refusal.NOT_FOUND)
@@ -25,6 +28,7 @@ def one_org(call: Call, org: str) -> Result:
 
 
 def org_membership(call: Call, org: str, login: str) -> Result:
+    """``GET /orgs/{org}/memberships/{login}``."""
     found, who = call.state.account(org), call.state.account(login)
     role = call.state.members.get(found.login, {}).get(who.login)
     if role is None:
@@ -41,12 +45,14 @@ def org_membership(call: Call, org: str, login: str) -> Result:
 
 
 def org_teams(call: Call, org: str) -> Result:
+    """``GET /orgs/{org}/teams``."""
     found = call.state.account(org)
     mine = [team for team in call.state.teams.values() if team.org == found.login]
     return Page(mine, lambda team: people.team(call.state, team))
 
 
 def one_team(call: Call, org: str, slug: str) -> Result:
+    """``GET /orgs/{org}/teams/{slug}``."""
     team = call.state.team(org, slug)
     numbers = {
         "members_count": len(call.state.team_members(team)),
@@ -59,11 +65,13 @@ def one_team(call: Call, org: str, slug: str) -> Result:
 
 
 def team_people(call: Call, org: str, slug: str) -> Result:
+    """``GET /orgs/{org}/teams/{slug}/members``."""
     members = sorted(call.state.team_members(call.state.team(org, slug)))
     return Page(members, lambda login: people.user(call.state, login))
 
 
 def team_membership(call: Call, org: str, slug: str, login: str) -> Result:
+    """``GET /orgs/{org}/teams/{slug}/memberships/{login}``."""
     team: Team = call.state.team(org, slug)
     who = call.state.account(login)
     if who.login not in call.state.team_members(team):
@@ -73,16 +81,19 @@ def team_membership(call: Call, org: str, slug: str, login: str) -> Result:
 
 
 def my_repos(call: Call) -> Result:
+    """``GET /user/repos``."""
     return Page(call.state.visible(call.actor), lambda repo: repository.repository(call.state, repo, call.actor))
 
 
 def repos_of(call: Call, login: str) -> Result:
+    """``GET /users/{login}/repos``."""
     owner = call.state.account(login).login
     mine = [repo for repo in call.state.visible(call.actor) if repo.owner == owner]
     return Page(mine, lambda repo: repository.repository(call.state, repo, call.actor))
 
 
 def permission(call: Call, login: str) -> Result:
+    """``GET /repos/{owner}/{name}/collaborators/{login}/permission``."""
     who = call.state.account(login)
     role = call.state.role(call.repo, Actor(who.login))
     legacy = {Role.MAINTAIN: "write", Role.TRIAGE: "read"}.get(role, role.word)
@@ -91,6 +102,7 @@ def permission(call: Call, login: str) -> Result:
 
 
 def collaborators(call: Call) -> Result:
+    """``GET /repos/{owner}/{name}/collaborators``."""
     roles = {login: call.state.role(call.repo, Actor(login)) for login in call.state.accounts}
     held = [login for login, role in roles.items() if role > Role.NONE]
 
@@ -102,6 +114,7 @@ def collaborators(call: Call) -> Result:
 
 
 def rate_limit(call: Call) -> Result:
+    """``GET /rate_limit``."""
     used = call.state.trouble.used(call.actor.login)
     limit = call.state.trouble.rate_limit
     core = {"limit": limit, "used": used, "remaining": max(0, limit - used), "reset": next_hour()}

@@ -17,6 +17,7 @@ _VERDICTS = {
 
 
 def list_pulls(call: Call) -> Result:
+    """``GET /repos/{owner}/{name}/pulls``."""
     wanted = call.query.get("state", "open")
     head, base = call.query.get("head"), call.query.get("base")
 
@@ -35,6 +36,7 @@ def list_pulls(call: Call) -> Result:
 
 
 def create_pull(call: Call) -> Result:
+    """``POST /repos/{owner}/{name}/pulls``."""
     wish = pulls.Opening(
         call.need("title"), call.need("head"), call.need("base"), call.text("body") or "", call.flag("draft")
     )
@@ -43,10 +45,12 @@ def create_pull(call: Call) -> Result:
 
 
 def get_pull(call: Call, number: int) -> Result:
+    """``GET /repos/{owner}/{name}/pulls/{number}``."""
     return shapes.pull_full(call.state, call.repo, pulls.find_pull(call.repo, number))
 
 
 def update_pull(call: Call, number: int) -> Result:
+    """``PATCH /repos/{owner}/{name}/pulls/{number}``."""
     pull = pulls.find_pull(call.repo, number)
     parts = (call.state, call.repo, call.actor, pull)
     base = call.text("base")
@@ -66,22 +70,26 @@ def update_pull(call: Call, number: int) -> Result:
 
 
 def list_files(call: Call, number: int) -> Result:
+    """``GET /repos/{owner}/{name}/pulls/{number}/files``."""
     pull = pulls.find_pull(call.repo, number)
     changes = pulls.pull_files(call.state, call.repo, pull)
     return Page(changes, lambda change: commit_shapes.changed_file(call.state, call.repo, pull.head_sha, change))
 
 
 def list_pull_commits(call: Call, number: int) -> Result:
+    """``GET /repos/{owner}/{name}/pulls/{number}/commits``."""
     pull = pulls.find_pull(call.repo, number)
     found = pulls.pull_commits(call.state, call.repo, pull)
     return Page(found, lambda info: commit_shapes.commit_info(call.state, call.repo, info))
 
 
 def is_merged(call: Call, number: int) -> Result:
+    """``GET /repos/{owner}/{name}/pulls/{number}/merge``."""
     return Answer(None, 204 if pulls.find_pull(call.repo, number).merged_at is not None else 404)
 
 
 def merge_pull(call: Call, number: int) -> Result:
+    """``PUT /repos/{owner}/{name}/pulls/{number}/merge``."""
     pull = pulls.find_pull(call.repo, number)
     word = call.text("merge_method") or "merge"
     if word not in {method.value for method in MergeMethod}:
@@ -95,6 +103,7 @@ def merge_pull(call: Call, number: int) -> Result:
 
 
 def update_branch(call: Call, number: int) -> Result:
+    """``PUT /repos/{owner}/{name}/pulls/{number}/update-branch``."""
     pull = pulls.find_pull(call.repo, number)
     merging.update_branch(call.state, call.repo, call.actor, pull, call.text("expected_head_sha"))
     url = shapes.pull_simple(call.state, call.repo, pull)["html_url"]
@@ -102,11 +111,13 @@ def update_branch(call: Call, number: int) -> Result:
 
 
 def list_reviews(call: Call, number: int) -> Result:
+    """``GET /repos/{owner}/{name}/pulls/{number}/reviews``."""
     pull = pulls.find_pull(call.repo, number)
     return Page(pull.reviews, lambda review: shapes.review(call.state, call.repo, pull, review))
 
 
 def create_review(call: Call, number: int) -> Result:
+    """``POST /repos/{owner}/{name}/pulls/{number}/reviews``."""
     pull = pulls.find_pull(call.repo, number)
     word = call.need("event")
     if word not in _VERDICTS:
@@ -117,17 +128,20 @@ def create_review(call: Call, number: int) -> Result:
 
 
 def get_review(call: Call, number: int, review: int) -> Result:
+    """``GET /repos/{owner}/{name}/pulls/{number}/reviews/{review}``."""
     pull = pulls.find_pull(call.repo, number)
     return shapes.review(call.state, call.repo, pull, talk.find_review(pull, review))
 
 
 def edit_review(call: Call, number: int, review: int) -> Result:
+    """``PUT /repos/{owner}/{name}/pulls/{number}/reviews/{review}``."""
     pull = pulls.find_pull(call.repo, number)
     edited = talk.edit_review(call.state, call.repo, call.actor, pull, review, call.need("body"))
     return shapes.review(call.state, call.repo, pull, edited)
 
 
 def dismiss_review(call: Call, number: int, review: int) -> Result:
+    """``PUT /repos/{owner}/{name}/pulls/{number}/reviews/{review}/dismissals``."""
     pull = pulls.find_pull(call.repo, number)
     call.need("message")
     done = talk.dismiss_review(call.state, call.repo, call.actor, pull, review)
@@ -135,11 +149,13 @@ def dismiss_review(call: Call, number: int, review: int) -> Result:
 
 
 def requested_reviewers(call: Call, number: int) -> Result:
+    """``GET /repos/{owner}/{name}/pulls/{number}/requested_reviewers``."""
     shape = shapes.pull_simple(call.state, call.repo, pulls.find_pull(call.repo, number))
     return {"users": shape["requested_reviewers"], "teams": shape["requested_teams"]}
 
 
 def request_reviewers(call: Call, number: int) -> Result:
+    """``POST /repos/{owner}/{name}/pulls/{number}/requested_reviewers``."""
     pull = pulls.find_pull(call.repo, number)
     people_asked, teams = call.texts("reviewers"), call.texts("team_reviewers")
     pulls.request_reviewers(call.state, call.repo, call.actor, pull, people_asked, teams)
@@ -147,6 +163,7 @@ def request_reviewers(call: Call, number: int) -> Result:
 
 
 def unrequest_reviewers(call: Call, number: int) -> Result:
+    """``DELETE /repos/{owner}/{name}/pulls/{number}/requested_reviewers``."""
     pull = pulls.find_pull(call.repo, number)
     gone = set(call.texts("reviewers"))
     pull.requested_reviewers = [login for login in pull.requested_reviewers if login not in gone]
@@ -154,6 +171,7 @@ def unrequest_reviewers(call: Call, number: int) -> Result:
 
 
 def review_comments(call: Call, number: int) -> Result:
+    """``GET /repos/{owner}/{name}/pulls/{number}/comments``."""
     pulls.find_pull(call.repo, number)
     return Page((), lambda login: people.user(call.state, login))
 

@@ -11,15 +11,18 @@ from bot.forge.repos import fork
 
 
 def get_repo(call: Call) -> Result:
+    """``GET /repos/{owner}/{name}``."""
     return shapes.full_repository(call.state, call.repo, call.actor)
 
 
 def list_forks(call: Call) -> Result:
+    """``GET /repos/{owner}/{name}/forks``."""
     mine = [r for r in call.state.visible(call.actor) if r.parent == call.repo.full_name]
     return Page(mine, lambda repo: shapes.repository(call.state, repo, call.actor))
 
 
 def create_fork(call: Call) -> Result:
+    """``POST /repos/{owner}/{name}/forks``."""
     copy = fork(call.state, call.repo, call.actor, call.text("name"))
     return Answer(shapes.full_repository(call.state, copy, call.actor), 202)
 
@@ -33,6 +36,7 @@ def _tip(call: Call, branch: str) -> str:
 
 
 def list_branches(call: Call) -> Result:
+    """``GET /repos/{owner}/{name}/branches``."""
     heads = call.state.git(call.repo).refs("refs/heads")
     pairs = [(ref.removeprefix("refs/heads/"), sha) for ref, sha in heads.items()]
     if call.query.get("protected") == "true":
@@ -41,6 +45,7 @@ def list_branches(call: Call) -> Result:
 
 
 def get_branch(call: Call, branch: str) -> Result:
+    """``GET /repos/{owner}/{name}/branches/{branch}``."""
     return shapes.branch(call.state, call.repo, branch, _tip(call, branch))
 
 
@@ -53,10 +58,12 @@ def _rule(call: Call, branch: str) -> Protection:
 
 
 def get_protection(call: Call, branch: str) -> Result:
+    """``GET /repos/{owner}/{name}/branches/{branch}/protection``."""
     return shapes.protection(call.state, call.repo, branch, _rule(call, branch))
 
 
 def put_protection(call: Call, branch: str) -> Result:
+    """``PUT /repos/{owner}/{name}/branches/{branch}/protection``."""
     _tip(call, branch)
     for name in ("required_status_checks", "required_pull_request_reviews", "enforce_admins", "restrictions"):
         if name not in call.body:
@@ -88,6 +95,7 @@ def _checks(wish: dict[str, Any]) -> tuple[RequiredCheck, ...]:
 
 
 def delete_protection(call: Call, branch: str) -> Result:
+    """``DELETE /repos/{owner}/{name}/branches/{branch}/protection``."""
     _rule(call, branch)
     del call.repo.protections[branch]
     call.state.version += 1
@@ -95,6 +103,7 @@ def delete_protection(call: Call, branch: str) -> Result:
 
 
 def get_required_checks(call: Call, branch: str) -> Result:
+    """``GET /repos/{owner}/{name}/branches/{branch}/protection/required_status_checks``."""
     rule = _rule(call, branch)
     if rule.checks is None:
         raise Refused("Required status checks not enabled", Refusal.NOT_FOUND)
@@ -102,6 +111,7 @@ def get_required_checks(call: Call, branch: str) -> Result:
 
 
 def list_activity(call: Call) -> Result:
+    """``GET /repos/{owner}/{name}/activity``."""
     wanted = call.query
     ref = wanted.get("ref")
     names = {ref, f"refs/heads/{ref}"} if ref else None
