@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from bot.cli.options import config_option, json_option
-from bot.core.decide import decide
+from bot.core.decide.decision import decide
 from bot.core.effects import Effect
 from bot.core.model import ChangeRef
 from bot.flow.gather import gather

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from bot.core.decide import decide
+from bot.core.decide.decision import decide
 from bot.core.effects import Decision
 from bot.core.errors import HostBusy, HostDenied, HostError, HostGone, StoreConflict
 from bot.core.model import ChangeRef

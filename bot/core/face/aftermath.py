@@ -1,4 +1,4 @@
-"""What the comment says after the merge: deploying, deployed, stopped, failed, bypassed; always with the next step."""
+"""What the comment says after the merge: deploying, deployed, stopped, failed, bypassed; and the next step."""
 
 from __future__ import annotations
 
@@ -105,8 +105,8 @@ def _differs(snapshot: Snapshot, position: Position) -> str:
     offered = offered_fingerprint(snapshot, name, run)
     return (
         f"**{plain(name)}**: what was reviewed, and what it would do now:\n\n{block(lines)}\n\n"
-        f"{_who_accepts(snapshot, name)} can accept exactly this with {code(f'/deploy {name} --accept {offered[:8]}')}, "
-        "or open a fix."
+        f"{_who_accepts(snapshot, name)} can accept exactly this with "
+        f"{code(f'/deploy {name} --accept {offered[:8]}')}, or open a fix."
     )
 
 
@@ -154,8 +154,8 @@ def _suspect(snapshot: Snapshot, position: Position) -> str:
     holder = plain(str(run.holder)) if run and run.holder else "somebody"
     since = clock(run.lease_until, snapshot.now) if run and run.lease_until else "a while"
     return (
-        f"> ⚠ **{plain(position.project.name)}**: {code(holder)} stopped reporting at {since}. Its lock stays until it "
-        "is proven dead; then Headgate reads back what was done and goes on. If you know that it is gone: `/unlock`."
+        f"> ⚠ **{plain(position.project.name)}**: {code(holder)} stopped reporting at {since}. Its lock stays "
+        "until it is proven dead; then Headgate reads back what was done and goes on. If you know that it is gone: `/unlock`."
     )
 
 
