@@ -35,7 +35,9 @@ def plant(forge: Forge, path: Path) -> None:
 
 
 def _mapping(path: Path, wish: dict[str, Any], key: str) -> dict[str, Any]:
-    found = wish.get(key) or {}
+    found = wish.get(key)
+    if found is None:
+        return {}
     if not isinstance(found, dict):
         raise ValueError(f"{path}: {key} must be a mapping")
     return found
