@@ -155,7 +155,8 @@ def _suspect(snapshot: Snapshot, position: Position) -> str:
     since = clock(run.lease_until, snapshot.now) if run and run.lease_until else "a while"
     return (
         f"> ⚠ **{plain(position.project.name)}**: {code(holder)} stopped reporting at {since}. Its lock stays "
-        "until it is proven dead; then Headgate reads back what was done and goes on. If you know that it is gone: `/unlock`."
+        "until it is proven dead; then Headgate reads back what was done and goes on. "
+        "If you know that it is gone: `/unlock`."
     )
 
 

@@ -1,0 +1,1 @@
+"""Queues: hints that there is work. RQ on Redis where one is configured, found or embedded; else in this process."""
