@@ -1,0 +1,1 @@
+"""Configuration: raw text -> bounded document -> checked against its schema -> valid values, or every problem."""
