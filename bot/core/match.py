@@ -110,6 +110,11 @@ class Captures:
         crowded = any(len(_CAPTURE.findall(name)) > 2 for name in _names(pattern))
         return why or ("has more than two `{words}` in one name" if crowded else "")
 
+    @staticmethod
+    def words_in(pattern: str) -> tuple[str, ...]:
+        """The words of a pattern, whatever is wrong with it."""
+        return tuple(_CAPTURE.findall(pattern))
+
     def match(self, path: str) -> Mapping[str, str] | None:
         """What the words stand for in this path; None when it does not match."""
         found = self.regex.fullmatch(segments_of(path))

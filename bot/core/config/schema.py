@@ -91,14 +91,19 @@ def ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(unique, key=lambda problem: (problem.line, problem.path, problem.message)))[:MAX_PROBLEMS]
 
 
-def unknown(word: str, known: Iterable[str], what: str) -> str:
-    """`` `x` is not WHAT. Did you mean `y`?`` or a list of what there is."""
+def hint(word: str, known: Iterable[str]) -> str:
+    """`` Did you mean `y`?``, or a list of what there is."""
     names = sorted(known)
-    hint = did_you_mean(word, names)
-    if not hint and names:
-        more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-        hint = " There are: " + ", ".join(shown(name) for name in names[:LISTED]) + more + "."
-    return f"`{shown(word)}` is not {what}.{hint}"
+    meant = did_you_mean(word, names)
+    if meant or not names:
+        return meant
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return " There are: " + ", ".join(shown(name) for name in names[:LISTED]) + more + "."
+
+
+def unknown(word: str, known: Iterable[str], what: str) -> str:
+    """`` `x` is not WHAT.`` and a hint."""
+    return f"`{shown(word)}` is not {what}.{hint(word, known)}"
 
 
 def _told(error: ValidationError, path: Path) -> list[tuple[Path, str]]:
