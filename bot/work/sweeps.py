@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from bot.core.config.server import listed_repositories
@@ -28,7 +28,7 @@ LEAD = timedelta(seconds=15)
 RETENTION_EVERY = timedelta(hours=1)
 
 
-def sweep(services: Services) -> None:
+def sweep(services: Services, environments: Sequence[str] | None = None) -> None:
     """One round: deliveries, changes, runs, leases, messages."""
     now, store, queue = services.clock.now(), services.store, services.queue
     if store.oldest_unabsorbed() is not None:
@@ -41,7 +41,7 @@ def sweep(services: Services) -> None:
     for run in store.active_runs():
         if run.state is RunState.SUSPECT:
             bury_if_dead(services, run, "its process is gone")
-    for run in store.queued_runs(None):
+    for run in store.queued_runs(environments):
         queue.put(JobKind.RUN, run.id, lane=run.project.environment)
     if store.messages_due(now):
         queue.put(JobKind.NOTIFY, "outbox")
@@ -50,8 +50,9 @@ def sweep(services: Services) -> None:
 class Sweeper:
     """Sweeps, polls and keeps house in a thread until it is stopped."""
 
-    def __init__(self, services: Services, every: float = EVERY) -> None:
+    def __init__(self, services: Services, environments: Sequence[str] | None = None, every: float = EVERY) -> None:
         self._services = services
+        self._environments = environments
         self._every = every
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -87,7 +88,7 @@ class Sweeper:
         self._threads.append(thread)
 
     def _round(self) -> None:
-        sweep(self._services)
+        sweep(self._services, self._environments)
 
     def _keep_house(self) -> None:
         services = self._services

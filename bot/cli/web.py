@@ -1,0 +1,83 @@
+"""``headgate web``: webhooks on one address, pages, API and metrics on another, under gunicorn with threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+from gunicorn.app.base import BaseApplication
+
+from bot.cli.options import config_option
+from bot.cli.queueing import open_queue
+from bot.web import pages, webhooks
+from bot.wiring import CONFIG_VARIABLE, Wiring, config_path
+
+THREADS = 32
+"""Pages follow logs; eight threads were seen to starve webhooks, thirty-two were not."""
+
+WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+@click.command()
+@config_option
+@click.option("--workers", default=1, show_default=True, help="Processes; each has its own threads.")
+def command(config: str, workers: int) -> None:
+    """Serve until told to stop."""
+    path = config_path(config).absolute()
+    os.environ[CONFIG_VARIABLE] = str(path)
+    listen = Wiring(path).settings.listen
+    Server(path_app=lambda: build(str(path)), bind=[listen.webhooks, listen.pages], workers=workers).run()
+
+
+def build(path: str) -> WsgiApp:
+    """Both applications of one worker process; which one answers is told by the address it was asked on."""
+    wiring = Wiring(config_path(path))
+    store = wiring.store()
+    store.migrate()
+    queue = open_queue(wiring, consumes=False)
+    services = wiring.services(queue, store)
+    hooks = webhooks.create_app(store, queue, services.hosts, wiring.clock)
+    site = pages.create_app(services, wiring.log_reader(store))
+    pages_port = int(wiring.settings.listen.pages.rpartition(":")[2])
+
+    def choose(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        # The socket's own name cannot be forged by a header.
+        asked_on = environ["gunicorn.socket"].getsockname()[1]
+        app = site if asked_on == pages_port else hooks
+        return app.wsgi_app(environ, start_response)
+
+    return choose
+
+
+class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
+    """Gunicorn with our settings (https://docs.gunicorn.org/en/stable/custom.html)."""
+
+    def __init__(self, path_app: Callable[[], WsgiApp], bind: list[str], workers: int) -> None:
+        self._path_app = path_app
+        self._options = {
+            "bind": bind,
+            "workers": workers,
+            "worker_class": "gthread",
+            "threads": THREADS,
+            "timeout": 60,
+            "graceful_timeout": 10,
+            "keepalive": 5,
+            "limit_request_line": 8190,
+            "limit_request_field_size": 8190,
+            "control_socket_disable": True,
+            "loglevel": "warning",
+            "proc_name": "headgate-web",
+        }
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Hand our options over; one that this gunicorn does not know is left out."""
+        for name, value in self._options.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> WsgiApp:
+        """Called in the worker process."""
+        return self._path_app()

@@ -1,0 +1,66 @@
+"""``headgate worker``: absorbs, advances, runs, notifies, sweeps; as many of them as are wanted."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import click
+
+from bot.cli.options import config_option
+from bot.cli.processes import stop_on_signals
+from bot.cli.queueing import open_queue, workers_for
+from bot.ports import JobKind
+from bot.queues.rq_queue import SHORT, lane_of
+from bot.wiring import CONFIG_VARIABLE, Wiring, config_path
+from bot.work.jobs import Jobs
+from bot.work.supervise import Supervisor
+from bot.work.sweeps import Sweeper
+
+log = logging.getLogger(__name__)
+
+SHORT_THREADS = 3
+CHILD = "bot.work.child:child_main"
+
+
+@click.command()
+@config_option
+@click.option("--environment", "environments", multiple=True, help="Take only runs of this environment (repeatable).")
+@click.option(
+    "--queue",
+    "kind",
+    type=click.Choice(["all", "short", "runs"]),
+    default="all",
+    help="Take only short jobs, or only runs.",
+)
+def command(config: str, environments: tuple[str, ...], kind: str) -> None:
+    """Work until told to stop; a deploy at hand is let finish within the grace time."""
+    path = config_path(config).absolute()
+    os.environ[CONFIG_VARIABLE] = str(path)
+    wiring = Wiring(path)
+    stop = stop_on_signals()
+    supervisor = Supervisor(CHILD, ("bot.work.child",))
+    supervisor.warm()
+    store = wiring.store()
+    store.migrate()
+    queue = open_queue(wiring, consumes=True)
+    services = wiring.services(queue, store)
+    jobs = Jobs(services, supervisor)
+    workers = workers_for(queue, jobs)
+    limits = wiring.settings.limits
+    if kind in ("all", "short"):
+        workers.start((SHORT,), SHORT_THREADS)
+    if kind in ("all", "runs"):
+        names = environments or ("", *wiring.settings.environments)
+        workers.start(tuple(lane_of(JobKind.RUN, name) for name in names), limits.runs)
+    sweeper = Sweeper(services, tuple(environments) or None)
+    sweeper.start()
+    log.info("working; queue: %s", queue.ping())
+    stop.wait()
+    log.info("stopping; deploys may take %.0f s more", limits.shutdown_grace)
+    sweeper.stop()
+    workers.stop(timeout=0.1)
+    supervisor.shutdown(limits.shutdown_grace)
+    workers.stop(timeout=5)
+    wiring.mirrors_close()
+    store.close()
