@@ -51,34 +51,43 @@ Parsed = Command | Unknown | Malformed
 class Help:
     """One row of the help: how it is written, what it does, who may say it."""
 
+    verb: Verb
     usage: str
     what: str
     who: str
 
 
-HELP: Final[Mapping[Verb, Help]] = {
-    Verb.PLAN: Help(
-        "plan [PROJECT…] [--all]", "Plan again; `--all` also when very many projects are affected", "writers"
+HELP: Final[tuple[Help, ...]] = (
+    Help(
+        Verb.PLAN,
+        "plan [PROJECT…] [--all]",
+        "Plan again; `--all` also when very many projects are affected",
+        "writers",
     ),
-    Verb.DEPLOY: Help(
+    Help(
+        Verb.DEPLOY,
         "deploy [PROJECT…] [--accept PLAN]",
         "Deploy what is merged and waits; `--accept` allows exactly the effects of that plan, which nobody reviewed",
         "writers; to accept: who satisfies the rule for the new effects, never a contributor",
     ),
-    Verb.MERGE: Help("merge", "Merge as soon as the gate is open", "writers"),
-    Verb.HOLD: Help("hold [REASON]", "Keep the gate closed", "writers"),
-    Verb.UNHOLD: Help("unhold", "Release a hold", "whoever holds it, and maintainers"),
-    Verb.UNLOCK: Help(
+    Help(Verb.MERGE, "merge", "Merge as soon as the gate is open", "writers"),
+    Help(Verb.HOLD, "hold [REASON]", "Keep the gate closed", "writers"),
+    Help(Verb.UNHOLD, "unhold", "Release a hold", "whoever holds it, and maintainers"),
+    Help(
+        Verb.UNLOCK,
         "unlock [--state]",
         "Release what a dead or unclear deploy still locks; `--state` also the tool's own lock",
         "maintainers",
     ),
-    Verb.OK_TO_PLAN: Help(
-        "ok-to-plan COMMIT", "Allow a stranger's commit to be planned, that one only", "writers, never its author"
+    Help(
+        Verb.OK_TO_PLAN,
+        "ok-to-plan COMMIT",
+        "Allow a stranger's commit to be planned, that one only",
+        "writers, never its author",
     ),
-    Verb.EXPLAIN: Help("explain", "Show every rule and the values it was judged on", "readers"),
-    Verb.HELP: Help("help", "List these commands", "everybody"),
-}
+    Help(Verb.EXPLAIN, "explain", "Show every rule and the values it was judged on", "readers"),
+    Help(Verb.HELP, "help", "List these commands", "everybody"),
+)
 """One row per verb; ``/help`` and ``docs/commands.md`` are made from it."""
 
 ALIASES: Final[Mapping[str, Verb]] = {**{verb.value: verb for verb in Verb}, "remove-hold": Verb.UNHOLD}
