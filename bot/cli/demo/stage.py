@@ -17,6 +17,7 @@ from bot.cli.demo.narrator import StepFailed
 from bot.cli.demo.seed import SERVER, files
 from bot.cli.demo.sink import ChatRoom
 from bot.forge import Forge
+from bot.hosts.github.inbox import EVENTS
 
 PREFERRED_PORTS = (8401, 8400, 8402)
 READY_WITHIN = 60.0
@@ -49,10 +50,9 @@ class Stage:
 
     def _people(self) -> None:
         forge = self.forge
-        for login, name in (("dee", "Dee"), ("bo", "Bo"), ("ann", "Ann"), ("acme-bot", "Acme's bot")):
+        for login, name in (("dee", "Dee"), ("bo", "Bo"), ("ann", "Ann")):
             forge.add_user(login, name=name)
-        self.token = secrets.token_urlsafe(24)
-        forge.add_token("acme-bot", self.token)
+        self.token = forge.add_user("acme-bot", token=secrets.token_urlsafe(24), name="Acme's bot")
         self.hook_secret = secrets.token_urlsafe(24)
         forge.add_org("acme")
         self.repo = forge.create_repo(
@@ -60,8 +60,9 @@ class Stage:
             files=files(self.live),
             permissions={"dee": "write", "bo": "write", "ann": "admin", "acme-bot": "admin"},
         )
-        self.repo.protect("main", required_checks=["headgate/gate"], enforce_admins=False)
-        self.repo.add_webhook(f"http://127.0.0.1:{self._hook_port}/webhooks/github", secret=self.hook_secret)
+        self.repo.protect("main", checks=("headgate/gate",), enforce_admins=False)
+        hook = f"http://127.0.0.1:{self._hook_port}/webhooks/github"
+        self.repo.add_hook(hook, self.hook_secret, EVENTS)
 
     def _write_settings(self) -> None:
         for name, value in (("token", self.token), ("hook", self.hook_secret), ("chat", self.chat_secret)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.cli.demo.narrator import Narrator, StepFailed
 from bot.cli.demo.seed import has_terraform, settings, terraform
 from bot.cli.demo.stage import Stage
-from bot.forge import Pull, Refused
+from bot.forge import PullStory, Refused
 
 GATE = "headgate/gate"
 
@@ -24,22 +24,25 @@ def play(stage: Stage, narrator: Narrator) -> None:
 # ------------------------------------------------------------------------------------- what is seen
 
 
-def _gate(pull: Pull) -> str:
-    return pull.checks().get(GATE, "")
+def _gate(pull: PullStory) -> str:
+    check = pull.checks().get(GATE)
+    return check.outcome.value if check else ""
 
 
-def _comment(pull: Pull, words: str) -> str | None:
+def _comment(pull: PullStory, words: str) -> str | None:
     """A comment of Headgate's that has these words."""
     return next((each.body for each in pull.comments if words in each.body), None)
 
 
-def _link(stage: Stage, pull: Pull) -> str:
+def _link(stage: Stage, pull: PullStory) -> str:
     return f"{stage.forge_url}/{stage.repo_name}/pulls/{pull.number}"
 
 
-def _open(stage: Stage, title: str, branch: str, edits: dict[str, str | None]) -> Pull:
+def _open(stage: Stage, narrator: Narrator, title: str, branch: str, edits: dict[str, str | None]) -> PullStory:
     stage.repo.commit(branch, files=edits, author="dee", message=title)
-    return stage.repo.open_pull(title, head=branch, base="main", author="dee")
+    pull = stage.repo.open_pull(title, head=branch, base="main", author="dee")
+    narrator.tell(f'dee opens pull request #{pull.number} "{title}"')
+    return pull
 
 
 # --------------------------------------------------------------------------------------------- acts
@@ -49,8 +52,7 @@ def _reviewed_change(stage: Stage, narrator: Narrator) -> None:
     edits: dict[str, str | None] = {"web/settings.yml": settings(8080, "All systems go")}
     if has_terraform():
         edits["edge/main.tf"] = terraform(stage.live, 8080)
-    pull = _open(stage, "Serve the status page on port 8080", "port-8080", edits)
-    narrator.tell(f'dee opens pull request #{pull.number} "{pull.title}"')
+    pull = _open(stage, narrator, "Serve the status page on port 8080", "port-8080", edits)
     tools = "web-prod (ansible), edge-prod (terraform)" if has_terraform() else "web-prod (ansible)"
     narrator.expect("Headgate sees the pull request", lambda: _gate(pull) == "pending")
     narrator.tell(f"Headgate saw it; planning {tools}")
@@ -78,8 +80,7 @@ def _reviewed_change(stage: Stage, narrator: Narrator) -> None:
 
 def _differing_deploy(stage: Stage, narrator: Narrator) -> None:
     edits: dict[str, str | None] = {"web/settings.yml": settings(8080, "All systems nominal")}
-    pull = _open(stage, "Say it like an astronaut", "nominal", edits)
-    narrator.tell(f'dee opens pull request #{pull.number} "{pull.title}"')
+    pull = _open(stage, narrator, "Say it like an astronaut", "nominal", edits)
     narrator.expect("the plan comment", lambda: _comment(pull, "web-prod"))
     narrator.tell("plan comment posted: only the page changes")
     pull.approve("bo")
@@ -101,8 +102,7 @@ def _differing_deploy(stage: Stage, narrator: Narrator) -> None:
 def _bypassing_merge(stage: Stage, narrator: Narrator) -> None:
     edits: dict[str, str | None] = {"dns/records.txt": "status 192.0.2.10\nwww 192.0.2.99\n"}
     edits["web/settings.yml"] = settings(8080, "Trust me")
-    pull = _open(stage, "Quick fix, no time for review", "quick-fix", edits)
-    narrator.tell(f'dee opens pull request #{pull.number} "{pull.title}"')
+    pull = _open(stage, narrator, "Quick fix, no time for review", "quick-fix", edits)
     narrator.expect("Headgate sees it", lambda: _gate(pull) == "pending")
     pull.merge("ann", bypass=True)
     narrator.tell("ann, an administrator, merges past the pending gate")
@@ -116,7 +116,6 @@ def _bypassing_merge(stage: Stage, narrator: Narrator) -> None:
 
 def _left_open(stage: Stage, narrator: Narrator) -> None:
     edits: dict[str, str | None] = {"web/settings.yml": settings(8081, "All systems go, again")}
-    pull = _open(stage, "Move the status page to port 8081", "port-8081", edits)
-    narrator.tell(f'dee opens pull request #{pull.number} "{pull.title}" and leaves it to you')
+    pull = _open(stage, narrator, "Move the status page to port 8081", "port-8081", edits)
     narrator.expect("the plan comment", lambda: _comment(pull, "web-prod"))
     narrator.tell("plan comment posted", _link(stage, pull))

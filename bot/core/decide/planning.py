@@ -216,3 +216,9 @@ def _granted(snapshot: Snapshot, verb: Verb, *, everything: bool) -> bool:
         and request.head == head
         for request in snapshot.memory.requests
     )
+
+
+def unplanned(snapshot: Snapshot) -> tuple[str, ...]:
+    """Names of affected projects whose present inputs have no finished plan."""
+    done = planned_fingerprints(snapshot)
+    return tuple(each.project.name for each in snapshot.selection.affected if each.project.name not in done)

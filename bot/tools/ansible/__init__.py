@@ -1,0 +1,1 @@
+"""Ansible: check mode with our own callback as the plan."""

@@ -1,0 +1,142 @@
+"""Our callback's events as an effect set: stable addresses, no noise, unforeseeable steps counted."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bot.core.effectset import ABSENT, Action, EffectSet, Leaf, ResourceEffect, Value, effect_set
+from bot.core.flatten import Masks, leaves
+
+MOST_EVENTS: Final = 200_000
+RUNS: Final = frozenset({"command", "shell", "script", "raw", "expect"})
+"""Modules whose result nobody can foresee; check mode skips them."""
+
+_TEMPORARY: Final = re.compile(r"(/[^\s:]*)?/(ansible-(local|tmp)|tmp)[-\w]*/[^\s:]*|/root/\.ansible/tmp/[^\s:]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What one ansible-playbook told: results in order, which hosts took part, and whether nobody did."""
+
+    results: tuple[Mapping[str, Any], ...]
+    hosts: tuple[str, ...]
+    nobody: bool
+
+    def of_kind(self, *kinds: str) -> tuple[Mapping[str, Any], ...]:
+        """Results of these kinds."""
+        return tuple(each for each in self.results if each.get("kind") in kinds)
+
+
+def read(lines: Iterable[str]) -> Story:
+    """Parse the events; a line that is none is passed over."""
+    results: list[Mapping[str, Any]] = []
+    hosts: list[str] = []
+    nobody = False
+    for line in lines:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if not isinstance(event, dict) or len(results) >= MOST_EVENTS:
+            continue
+        if event.get("kind") == "stats":
+            hosts = sorted(event.get("hosts") or {})
+        elif event.get("kind") == "no_hosts":
+            nobody = True
+        else:
+            results.append(event)
+    return Story(tuple(results), tuple(hosts), nobody and not hosts)
+
+
+def effects(story: Story, key: bytes) -> EffectSet:
+    """What a check run would change, by host and task."""
+    resources: list[ResourceEffect] = []
+    seen: dict[str, int] = {}
+    unforeseen = 0
+    for event in story.results:
+        runs = _unforeseeable(event)
+        if not runs and not (event.get("kind") == "ok" and event.get("changed")):
+            continue
+        unforeseen += runs
+        resources.append(_resource(event, _address(event, seen), key, runs=runs))
+    return effect_set(resources, unpredictable=unforeseen)
+
+
+def _unforeseeable(event: Mapping[str, Any]) -> bool:
+    module = str(event.get("module", "")).rpartition(".")[2]
+    if event.get("kind") == "skipped":
+        return bool(event.get("check_mode_skipped"))
+    return event.get("kind") == "ok" and bool(event.get("changed")) and module in RUNS
+
+
+def _address(event: Mapping[str, Any], seen: dict[str, int]) -> str:
+    """``web1 › nginx : the listener (item)``; a task that occurs twice is numbered."""
+    item = f" ({event['item']})" if event.get("item") else ""
+    address = f"{event.get('host', '')} › {event.get('task', '')}{item}"
+    seen[address] = seen.get(address, 0) + 1
+    return address if seen[address] == 1 else f"{address} #{seen[address]}"
+
+
+def _resource(event: Mapping[str, Any], address: str, key: bytes, *, runs: bool) -> ResourceEffect:
+    kind = str(event.get("module", ""))
+    if runs:
+        return ResourceEffect(address, Action.RUN, kind)
+    if event.get("hidden"):
+        secret = Leaf("(no_log)", ABSENT, Value.sensitive(key, ""))
+        return ResourceEffect(address, Action.UPDATE, kind, leaves=(secret,))
+    before, after = _sides(event.get("diffs") or ())
+    return ResourceEffect(address, _action(event, before), kind, leaves=leaves(before, after, Masks(), key))
+
+
+def _action(event: Mapping[str, Any], before: Mapping[str, object]) -> Action:
+    if event.get("state") == "absent":
+        return Action.DELETE
+    fresh = before and all(value in ("", "absent") for name, value in before.items() if name != "path")
+    return Action.CREATE if fresh else Action.UPDATE
+
+
+def _sides(diffs: Iterable[Mapping[str, Any]]) -> tuple[dict[str, object], dict[str, object]]:
+    """Both sides by what they are about (a file's path); noise removed."""
+    old: dict[str, object] = {}
+    new: dict[str, object] = {}
+    for number, diff in enumerate(diffs):
+        if "prepared" in diff:
+            new[f"diff[{number}]"] = _quiet(diff["prepared"])
+            continue
+        before, after = _quiet(diff.get("before", "")), _quiet(diff.get("after", ""))
+        if before == after:
+            continue
+        if isinstance(before, dict) and isinstance(after, dict):
+            old.update(before)
+            new.update(after)
+            continue
+        name = str(_quiet(diff.get("before_header") or diff.get("after_header") or "content")).partition(" ")[0]
+        old[name], new[name] = before, after
+    return old, new
+
+
+def _quiet(value: object) -> object:
+    """Without paths that are another one each time."""
+    if isinstance(value, str):
+        return _TEMPORARY.sub("(temporary)", value)
+    if isinstance(value, dict):
+        return {name: _quiet(each) for name, each in value.items()}
+    return value
+
+
+def failures(story: Story) -> tuple[str, ...]:
+    """Failed and unreachable results as lines."""
+    return tuple(
+        f"{event.get('host')}: {event.get('task')}: {event.get('message') or event.get('kind')}"
+        for event in story.of_kind("failed", "unreachable")
+    )
+
+
+def changed(story: Story) -> tuple[str, ...]:
+    """Addresses that an apply changed."""
+    seen: dict[str, int] = {}
+    return tuple(_address(event, seen) for event in story.of_kind("ok") if event.get("changed"))

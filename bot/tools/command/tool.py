@@ -1,0 +1,227 @@
+"""``command``: a tool is whatever keeps this contract.
+
+``plan`` prints one JSON document on stdout::
+
+    {"changes": [{"address": "record.www", "action": "update", "before": {...}, "after": {...},
+                  "sensitive_paths": ["value"]}]}
+
+(``action`` one of create, update, delete, replace; ``before`` null when it is created, ``after`` null when it is
+deleted), or prints none and exits like Terraform: 0 nothing to do, 2 something. It may leave files in
+``$HEADGATE_PLAN_DIR``; ``apply`` finds them there again, with ``plan.json``, and applies exactly that.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import jsonschema
+
+from bot.core.effectset import Action, EffectSet, ResourceEffect, effect_set
+from bot.core.errors import ToolError, ToolFailed
+from bot.core.flatten import Masks, leaves
+from bot.core.project import Project
+from bot.core.runs import Failure, FailureKind, Verification
+from bot.ports import Applied, Diagnostic, Execution, Found, Job, Planned, Source, Verified
+from bot.tools.outcome import last_words, require
+
+PLAN_BYTES: Final = 8 * 2**20
+ARTIFACT_BYTES: Final = 64 * 2**20
+CHANGED: Final = 2
+
+_COMMAND: Final = {
+    "description": "An argv list, or one line for `sh -euc`.",
+    "oneOf": [
+        {"type": "string", "minLength": 1, "maxLength": 4000},
+        {"type": "array", "items": {"type": "string", "maxLength": 4000}, "minItems": 1, "maxItems": 100},
+    ],
+}
+
+PLAN_SCHEMA: Final = {
+    "type": "object",
+    "required": ["changes"],
+    "properties": {
+        "changes": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["address", "action"],
+                "properties": {
+                    "address": {"type": "string", "minLength": 1, "maxLength": 1000},
+                    "action": {"enum": ["create", "update", "delete", "replace", "move", "import", "forget", "run"]},
+                    "type": {"type": "string", "maxLength": 200},
+                    "before": {},
+                    "after": {},
+                    "sensitive_paths": {"type": "array", "items": {"type": "string"}},
+                },
+            },
+        },
+        "summary": {"type": "string"},
+    },
+}
+
+
+class Command:
+    """Implements the port ``Tool``."""
+
+    def option_schema(self) -> Mapping[str, object]:
+        """``plan`` and ``apply`` are needed; ``validate`` and ``verify`` are not."""
+        return dict.fromkeys(("plan", "apply", "validate", "verify"), _COMMAND)
+
+    def discover(self, source: Source) -> tuple[Found, ...]:
+        """Nobody can see what a directory's commands would be."""
+        del source
+        return ()
+
+    def inspect(self, project: Project, source: Source) -> tuple[str, tuple[str, ...]]:
+        """Nothing is known but its place in the repository."""
+        del source
+        return f"local:command:{project.path}#{project.workspace}", ()
+
+    def validate(self, job: Job) -> tuple[Diagnostic, ...]:
+        """The ``validate`` command's exit code, if there is one."""
+        missing = [name for name in ("plan", "apply") if name not in job.project.options]
+        if missing:
+            return (Diagnostic("error", f"the project needs `{missing[0]}`"),)
+        if "validate" not in job.project.options:
+            return ()
+        executed = _run(job, "validate", job.scratch, timeout=job.timeout)
+        if executed.code == 0 and not executed.timed_out:
+            return ()
+        words = last_words(executed)
+        return (Diagnostic("error", words[-1] if words else f"`validate` ended with {executed.code}"),)
+
+    def plan(self, job: Job) -> Planned:
+        """Run ``plan`` in a fresh plan directory, which becomes the artifact."""
+        folder = job.scratch / "plan"
+        folder.mkdir()
+        executed = require(_run(job, "plan", folder, timeout=job.timeout), "`plan`", (0, CHANGED))
+        if executed.truncated:
+            raise ToolFailed(f"`plan` printed more than {PLAN_BYTES} bytes")
+        text = executed.stdout.decode("utf-8", "replace").strip()
+        effects = _effects(text, job.key) if text.startswith("{") else _opaque(executed.code)
+        (folder / "plan.json").write_text(text or "{}")
+        return Planned(effects, "", artifact=_pack(folder))
+
+    def apply(self, job: Job, planned: Planned) -> Applied:
+        """Run ``apply`` with exactly the planned directory."""
+        folder = job.scratch / "apply"
+        folder.mkdir()
+        _unpack(planned.artifact, folder)
+        executed = _run(job, "apply", folder, timeout=job.timeout, deploy=True)
+        if executed.code == 0 and not executed.timed_out:
+            return Applied(tuple(effect.address for effect in planned.effects.resources))
+        kind = FailureKind.TIMEOUT if executed.timed_out else FailureKind.TOOL
+        words = last_words(executed)
+        message = words[-1] if words else f"`apply` ended with exit code {executed.code}"
+        return Applied((), Failure(kind, message, words))
+
+    def verify(self, job: Job) -> Verified:
+        """``verify`` when there is one, else plan again and expect nothing."""
+        if "verify" in job.project.options:
+            executed = _run(job, "verify", job.scratch, timeout=job.timeout)
+            if executed.code == 0 and not executed.timed_out:
+                return Verified(Verification.VERIFIED)
+            return Verified(Verification.INCOMPLETE, notes=last_words(executed))
+        again = job.scratch / "plan"
+        if again.exists():
+            again.rename(job.scratch / "planned")
+        try:
+            remaining = self.plan(job).effects
+        except ToolError as error:
+            return Verified(Verification.INCOMPLETE, notes=(str(error),))
+        left = Verification.VERIFIED if remaining.empty else Verification.NOT_CONVERGENT
+        return Verified(left, remaining)
+
+    def unlock(self, job: Job, dead_holder: str) -> bool:
+        """It has no lock that we know of."""
+        del job, dead_holder
+        return False
+
+
+def _run(job: Job, name: str, folder: Path, *, timeout: float, deploy: bool = False) -> Any:
+    command = job.project.options[name]
+    argv = ("sh", "-euc", command) if isinstance(command, str) else tuple(str(word) for word in command)  # type: ignore[attr-defined]
+    return job.sandbox.run(
+        Execution(
+            argv=argv,
+            cwd=job.directory,
+            env={**job.env, "HEADGATE_PLAN_DIR": str(folder)},
+            timeout=timeout,
+            keep_bytes=PLAN_BYTES,
+            writable=(folder,),
+            network=job.network,
+            quiet=name == "plan",
+            dies_with_parent=not deploy,
+        )
+    )
+
+
+def _opaque(code: int) -> EffectSet:
+    """A plan that only says whether there is something to do."""
+    if code != CHANGED:
+        return effect_set(())
+    return effect_set([ResourceEffect("command", Action.RUN, "command")], unpredictable=1)
+
+
+def _effects(text: str, key: bytes) -> EffectSet:
+    """The printed document as effects. Raises ToolFailed saying where it breaks the contract."""
+    try:
+        document = json.loads(text)
+        jsonschema.validate(document, PLAN_SCHEMA)
+    except (ValueError, RecursionError) as error:
+        raise ToolFailed("`plan` did not print one JSON document", (str(error)[:300],)) from None
+    except jsonschema.ValidationError as error:
+        place = "/".join(str(part) for part in error.absolute_path)
+        raise ToolFailed(f"`plan` printed something else than the contract says, at {place or 'the top'}",
+                         (error.message[:300],)) from None  # fmt: skip
+    resources = [_resource(change, key) for change in document["changes"]]
+    unforeseen = sum(1 for each in resources if each.action is Action.RUN)
+    return effect_set(resources, unpredictable=unforeseen)
+
+
+def _resource(change: Mapping[str, Any], key: bytes) -> ResourceEffect:
+    before, after = change.get("before"), change.get("after")
+    mask = dict.fromkeys(change.get("sensitive_paths", ()), True)
+    nested = _nested(mask)
+    found = leaves(before, after, Masks(nested, nested), key)
+    return ResourceEffect(change["address"], Action(change["action"]), str(change.get("type", "")), leaves=found)
+
+
+def _nested(paths: Mapping[str, bool]) -> object:
+    """``{"a.b": True}`` -> ``{"a": {"b": True}}``."""
+    tree: dict[str, Any] = {}
+    for path in paths:
+        node = tree
+        *parents, last = path.split(".")
+        for part in parents:
+            inner = node.setdefault(part, {})
+            node = inner if isinstance(inner, dict) else {}
+        node[last] = True
+    return tree
+
+
+def _pack(folder: Path) -> bytes:
+    """The plan directory as a tar: regular files only, the same bytes for the same content."""
+    buffer, total = io.BytesIO(), 0
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for path in sorted(folder.rglob("*")):
+            if not path.is_file() or path.is_symlink():
+                continue
+            data = path.read_bytes()
+            total += len(data)
+            if total > ARTIFACT_BYTES:
+                raise ToolFailed(f"the plan directory has more than {ARTIFACT_BYTES} bytes")
+            entry = tarfile.TarInfo(str(path.relative_to(folder)))
+            entry.size, entry.mode = len(data), 0o600
+            tar.addfile(entry, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def _unpack(artifact: bytes, folder: Path) -> None:
+    with tarfile.open(fileobj=io.BytesIO(artifact), mode="r") as tar:
+        tar.extractall(folder, filter="data")

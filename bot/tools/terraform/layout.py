@@ -1,0 +1,108 @@
+"""What can be told of a root module without running anything: roots, local modules, the backend."""
+
+from __future__ import annotations
+
+import functools
+import posixpath
+from collections.abc import Mapping
+from typing import Any, Final
+
+import hcl2
+
+from bot.ports import Source
+
+LARGEST: Final = 400_000
+"""Bytes of one file that is parsed; a larger one counts as a file that does not parse."""
+
+DEEPEST: Final = 200
+"""Local modules followed from one root."""
+
+
+@functools.lru_cache(maxsize=4096)
+def parse(text: bytes) -> Mapping[str, Any]:
+    """A ``.tf`` file's blocks; empty for one that does not parse (validation will say so with its line)."""
+    if len(text) > LARGEST:
+        return {}
+    options = hcl2.SerializationOptions(strip_string_quotes=True, explicit_blocks=False)
+    try:
+        parsed = hcl2.loads(text.decode("utf-8"), serialization_options=options)
+    except Exception:  # noqa: BLE001
+        # The parser raises whatever its grammar engine raises; a broken file must not stop discovery.
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def directories(source: Source) -> dict[str, list[str]]:
+    """Directory -> its ``.tf`` files."""
+    found: dict[str, list[str]] = {}
+    for path in source.paths():
+        if path.endswith(".tf") and not path.endswith("_override.tf"):
+            found.setdefault(posixpath.dirname(path) or ".", []).append(path)
+    return found
+
+
+def blocks(source: Source, files: list[str], name: str) -> list[Any]:
+    """All blocks of one kind in a directory's files."""
+    found: list[Any] = []
+    for path in files:
+        text = source.read(path)
+        value = parse(text).get(name, []) if text is not None else []
+        found.extend(value if isinstance(value, list) else [value])
+    return found
+
+
+def local_modules(source: Source, directory: str, files: list[str]) -> list[str]:
+    """Directories of local modules that this one calls, inside the repository."""
+    found = []
+    for block in blocks(source, files, "module"):
+        for body in block.values() if isinstance(block, dict) else ():
+            wanted = body.get("source") if isinstance(body, dict) else None
+            if isinstance(wanted, str) and wanted.startswith(("./", "../")):
+                place = posixpath.normpath(posixpath.join(directory, wanted))
+                if place != ".." and not place.startswith("../"):
+                    found.append(place)
+    return found
+
+
+def closure(source: Source, root: str, known: Mapping[str, list[str]]) -> tuple[str, ...]:
+    """The local modules of a root, transitively; a cycle ends where it began."""
+    seen: dict[str, None] = {}
+    waiting = [root]
+    while waiting and len(seen) < DEEPEST:
+        directory = waiting.pop()
+        for module in local_modules(source, directory, known.get(directory, [])):
+            if module not in seen and module != root:
+                seen[module] = None
+                waiting.append(module)
+    return tuple(sorted(seen))
+
+
+def backend(source: Source, files: list[str]) -> tuple[str, Mapping[str, Any]]:
+    """The backend's kind and its settings; empty when none is declared (``cloud`` for Terraform Cloud)."""
+    for block in blocks(source, files, "terraform"):
+        if not isinstance(block, dict):
+            continue
+        for declared in block.get("backend", []) or []:
+            for kind, body in declared.items():
+                return str(kind), body if isinstance(body, dict) else {}
+        if block.get("cloud"):
+            return "cloud", {}
+    return "", {}
+
+
+def target(kind: str, body: Mapping[str, Any], path: str, workspace: str) -> str:
+    """The identity of the state a root writes: the same from whichever repository it is written."""
+    match kind:
+        case "s3":
+            return f"terraform:s3:{body.get('bucket')}/{body.get('key')}#{workspace}"
+        case "gcs":
+            return f"terraform:gcs:{body.get('bucket')}/{body.get('prefix')}#{workspace}"
+        case "azurerm":
+            place = f"{body.get('storage_account_name')}/{body.get('container_name')}/{body.get('key')}"
+            return f"terraform:azurerm:{place}#{workspace}"
+        case "http":
+            return f"terraform:http:{body.get('address')}#{workspace}"
+        case "local" if str(body.get("path", "")).startswith("/"):
+            return f"terraform:local:{body['path']}#{workspace}"
+        case _:
+            return f"local:terraform:{kind or 'none'}:{path}#{workspace}"

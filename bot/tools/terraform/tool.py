@@ -1,0 +1,342 @@
+"""Terraform and OpenTofu: the exact plan file is what is applied, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from bot.core.errors import ToolError, ToolFailed
+from bot.core.project import Project
+from bot.core.runs import Failure, FailureKind, Verification
+from bot.ports import Applied, Diagnostic, Executed, Execution, Found, Job, Planned, Source, Verified
+from bot.tools.outcome import last_words, require
+from bot.tools.terraform import layout, reading
+
+LOCK_FILE: Final = ".terraform.lock.hcl"
+LOCK_WAIT: Final = "60s"
+PLAN_FILE: Final = "plan.tfplan"
+CHANGED: Final = 2
+LOCKED: Final = "Error acquiring the state lock"
+STALE: Final = "Saved plan is stale"
+
+OPTIONS: Final[Mapping[str, object]] = {
+    "var_files": {
+        "description": "Variable files, relative to the project's directory.",
+        "type": "array",
+        "items": {"type": "string", "maxLength": 500},
+        "maxItems": 50,
+    },
+    "vars": {
+        "description": "Variables; not for secrets, which come from the environment's credentials.",
+        "type": "object",
+        "additionalProperties": {"type": ["string", "number", "boolean"]},
+    },
+    "backend_config": {
+        "description": "Backend settings that the code leaves open: files, relative to the project's directory.",
+        "type": "array",
+        "items": {"type": "string", "maxLength": 500},
+        "maxItems": 20,
+    },
+}
+
+
+class Terraform:
+    """Implements the port ``Tool`` for one binary."""
+
+    def __init__(self, binary: str = "terraform") -> None:
+        self._binary = binary
+        self._versions: dict[tuple[str, float], str] = {}
+
+    # ------------------------------------------------------------------------------- without running it
+
+    def option_schema(self) -> Mapping[str, object]:
+        """``var_files``, ``vars``, ``backend_config``."""
+        return OPTIONS
+
+    def discover(self, source: Source) -> tuple[Found, ...]:
+        """Root modules: they hold a backend, a provider or resources, and nobody calls them as a module."""
+        if self._binary != "terraform":
+            return ()
+        known = layout.directories(source)
+        called = {module for path, files in known.items() for module in layout.local_modules(source, path, files)}
+        return tuple(
+            Found(path)
+            for path, files in sorted(known.items())
+            if path not in called and "modules" not in path.split("/") and _is_root(source, files)
+        )
+
+    def inspect(self, project: Project, source: Source) -> tuple[str, tuple[str, ...]]:
+        """The backend's place as the target; local modules and variable files as inputs."""
+        known = layout.directories(source)
+        kind, body = layout.backend(source, known.get(project.path, []))
+        files = [*_listed(project, "var_files"), *_listed(project, "backend_config")]
+        own = [os.path.normpath(os.path.join(project.path, name)) for name in files]  # noqa: PTH118 - a path in a tree
+        inputs = (*layout.closure(source, project.path, known), *own)
+        target = layout.target(kind, body, project.path, project.workspace)
+        return target, tuple(sorted({path for path in inputs if not path.startswith("..")}))
+
+    # ---------------------------------------------------------------------------------------- validate
+
+    def validate(self, job: Job) -> tuple[Diagnostic, ...]:
+        """Initialise (skipped when nothing it depends on changed), then ``validate -json``; bad format only warns."""
+        self._refuse_lost_state(job)
+        self._init(job)
+        found: list[Diagnostic] = []
+        executed = self._run(job, "validate", "-json", quiet=True)
+        require(executed, f"{self._binary} validate", (0, 1))
+        for each in _json(executed.stdout).get("diagnostics", ()):
+            found.append(_diagnostic(job, each))
+        formatted = self._run(job, "fmt", "-check", "-list=true", "-no-color", quiet=True)
+        for name in formatted.stdout.decode("utf-8", "replace").split()[:10] if formatted.code == 3 else ():
+            found.append(Diagnostic("warning", f"{name} is not formatted (`{self._binary} fmt`)"))
+        return tuple(found)
+
+    def _refuse_lost_state(self, job: Job) -> None:
+        """State in the throw-away checkout would be lost with it."""
+        texts = {path.name: path.read_bytes() for path in job.directory.glob("*.tf")}
+        kind, body = "", {}
+        for text in texts.values():
+            for block in layout.parse(text).get("terraform", []):
+                for declared in block.get("backend", []) or []:
+                    kind, body = next(iter(declared.items()))
+                if block.get("cloud"):
+                    kind = "cloud"
+        relative = kind == "local" and not str(body.get("path", "")).startswith("/")
+        if (not kind or relative) and "backend_config" not in job.project.options:
+            raise ToolFailed("no lasting backend: its state would be lost with the checkout; configure a backend")
+
+    def _init(self, job: Job) -> None:
+        """``init``, unless lock file, backend, modules and version are what they were when it last succeeded."""
+        folder = self._data_dir(job)
+        stamp = folder / "headgate.stamp"
+        wanted = self._init_digest(job)
+        if stamp.exists() and stamp.read_text() == wanted:
+            return
+        words = ["init", "-input=false", "-no-color", "-reconfigure"]
+        if (job.directory / LOCK_FILE).exists():
+            words.append("-lockfile=readonly")
+        words += [f"-backend-config={name}" for name in _listed(job.project, "backend_config")]
+        executed = self._run(job, *words)
+        if executed.code != 0 or executed.timed_out:
+            shutil.rmtree(folder, ignore_errors=True)
+            require(executed, f"{self._binary} init")
+        stamp.write_text(wanted)
+        if job.project.workspace != "default":
+            require(
+                self._run(job, "workspace", "select", "-or-create", "-no-color", job.project.workspace),
+                f"{self._binary} workspace select",
+            )
+
+    def _init_digest(self, job: Job) -> str:
+        mix = hashlib.sha256(self._version(job).encode())
+        lock = job.directory / LOCK_FILE
+        mix.update(lock.read_bytes() if lock.exists() else b"")
+        mix.update(str(job.directory).encode() if _has_modules(job) else b"")
+        for path in sorted(job.directory.glob("*.tf")):
+            parsed = layout.parse(path.read_bytes())
+            parts = {name: parsed.get(name) for name in ("terraform", "module", "provider")}
+            mix.update(json.dumps(parts, sort_keys=True, default=str).encode())
+        mix.update(repr(sorted(job.project.options.items())).encode() + job.project.workspace.encode())
+        return mix.hexdigest()
+
+    def _data_dir(self, job: Job) -> Path:
+        """``.terraform`` of this project; deploys and plans have their own, as they run with other credentials."""
+        folder = job.cache / f"{self._binary}-{'deploy' if job.deploy else 'plan'}"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+    # -------------------------------------------------------------------------------------------- plan
+
+    def plan(self, job: Job) -> Planned:
+        """A plan file and its effects. Change plans take no state lock: they are thrown away."""
+        place = job.scratch / PLAN_FILE
+        words = ["plan", "-input=false", "-no-color", "-detailed-exitcode", f"-out={place}"]
+        words.append(f"-lock-timeout={LOCK_WAIT}" if job.deploy else "-lock=false")
+        executed = self._run(job, *words, *self._variables(job))
+        if LOCKED in executed.stderr.decode("utf-8", "replace"):
+            raise ToolFailed("the state is locked by somebody else", last_words(executed))
+        require(executed, f"{self._binary} plan", (0, CHANGED))
+        shown = require(self._run(job, "show", "-json", str(place), quiet=True), f"{self._binary} show")
+        if shown.truncated:
+            raise ToolFailed("the plan is too large to be read")
+        document = _json(shown.stdout)
+        reading.tell_secrets(document, job.secret)
+        artifact = place.read_bytes()
+        return Planned(
+            effects=reading.effects(document, job.key),
+            tool_version=self._version(job),
+            artifact=artifact,
+            state=reading.state_identity(artifact),
+            warnings=reading.warnings(document),
+        )
+
+    def _variables(self, job: Job) -> list[str]:
+        files = [f"-var-file={name}" for name in _listed(job.project, "var_files")]
+        values = job.project.options.get("vars")
+        pairs = [f"-var={name}={value}" for name, value in values.items()] if isinstance(values, Mapping) else []
+        return [*files, *pairs]
+
+    # ------------------------------------------------------------------------------------------- apply
+
+    def apply(self, job: Job, planned: Planned) -> Applied:
+        """Apply the plan file itself; what was done is read from the event stream, even when it stops half-way."""
+        place = job.scratch / "apply.tfplan"
+        place.write_bytes(planned.artifact)
+        place.chmod(0o600)
+        executed = self._run(job, "apply", "-input=false", "-json", f"-lock-timeout={LOCK_WAIT}", str(place))
+        done, errors = _followed(executed.stdout)
+        if executed.code == 0 and not executed.timed_out:
+            return Applied(done)
+        words = tuple(errors) or last_words(executed)
+        text = " ".join(words)
+        if executed.timed_out:
+            return Applied(done, Failure(FailureKind.TIMEOUT, "it took too long and was interrupted gently", words))
+        if STALE in text:
+            return Applied(done, Failure(FailureKind.TOOL, "the state moved since the plan was made", words))
+        if LOCKED in text:
+            return Applied(done, Failure(FailureKind.LOCKED, "the state is locked by somebody else", words))
+        lost = " (errored.tfstate was kept in the run's log folder)" if _keep_errored(job) else ""
+        return Applied(done, Failure(FailureKind.TOOL, (words[0] if words else "it failed") + lost, words))
+
+    def verify(self, job: Job) -> Verified:
+        """Plan again: nothing may be left."""
+        try:
+            remaining = self.plan(job).effects
+        except ToolError as error:
+            return Verified(Verification.INCOMPLETE, notes=(str(error),))
+        if remaining.empty:
+            return Verified(Verification.VERIFIED)
+        return Verified(Verification.NOT_CONVERGENT, remaining)
+
+    def unlock(self, job: Job, dead_holder: str) -> bool:
+        """Release the state lock that a dead process of ours left: only if the lock names its machine, or a person
+        said that nobody holds it (``*``)."""
+        self._init(job)
+        place = job.scratch / "probe.tfplan"
+        executed = self._run(
+            job, "plan", "-input=false", "-no-color", "-lock-timeout=0s", f"-out={place}", quiet=True
+        )
+        text = executed.stderr.decode("utf-8", "replace")
+        if LOCKED not in text:
+            return False
+        facts = {
+            name.strip(): value.strip()
+            for line in text.replace("│", " ").splitlines()
+            for name, colon, value in [line.strip().partition(":")]
+            if colon
+        }
+        host = dead_holder.partition(":")[0]
+        ours = facts.get("Who", "").rpartition("@")[2] == host or dead_holder == "*"
+        if not ours or not facts.get("ID"):
+            return False
+        released = self._run(job, "force-unlock", "-force", facts["ID"])
+        return released.code == 0
+
+    # -------------------------------------------------------------------------------------------- run
+
+    def _run(self, job: Job, *words: str, quiet: bool = False) -> Executed:
+        env = {
+            **job.env,
+            "TF_IN_AUTOMATION": "1",
+            "TF_INPUT": "0",
+            "CHECKPOINT_DISABLE": "1",
+            "TF_DATA_DIR": str(self._data_dir(job)),
+            "TF_WORKSPACE": "" if words[0] == "workspace" else job.project.workspace,
+        }
+        if job.project.workspace == "default" or words[0] in ("workspace", "init"):
+            del env["TF_WORKSPACE"]
+        return job.sandbox.run(
+            Execution(
+                argv=(self._binary, *words),
+                cwd=job.directory,
+                env=env,
+                timeout=job.timeout,
+                writable=(job.scratch, job.cache),
+                quiet=quiet,
+                network=job.network,
+                dies_with_parent=words[0] != "apply",
+                keep_bytes=256 * 2**20 if words[0] == "show" else 32 * 2**20,
+            )
+        )
+
+    def _version(self, job: Job) -> str:
+        """Asked once for each binary as it is now."""
+        program = shutil.which(self._binary)
+        key = (program or self._binary, Path(program).stat().st_mtime if program else 0.0)
+        if key not in self._versions:
+            executed = self._run_version(job)
+            self._versions[key] = str(_json(executed.stdout).get("terraform_version", ""))
+        return self._versions[key]
+
+    def _run_version(self, job: Job) -> Executed:
+        execution = Execution(
+            (self._binary, "version", "-json"), job.scratch, {"CHECKPOINT_DISABLE": "1"}, timeout=60, quiet=True
+        )
+        return require(job.sandbox.run(execution), f"{self._binary} version")
+
+
+def _is_root(source: Source, files: list[str]) -> bool:
+    return any(layout.blocks(source, files, name) for name in ("terraform", "provider", "resource"))
+
+
+def _listed(project: Project, name: str) -> Sequence[str]:
+    value = project.options.get(name, ())
+    return [str(each) for each in value] if isinstance(value, list | tuple) else []
+
+
+def _has_modules(job: Job) -> bool:
+    return any(layout.parse(path.read_bytes()).get("module") for path in job.directory.glob("*.tf"))
+
+
+def _json(text: bytes) -> Mapping[str, Any]:
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ToolFailed("its machine-readable output is not JSON") from None
+    if not isinstance(parsed, dict):
+        raise ToolFailed("its machine-readable output is not an object")
+    return parsed
+
+
+def _diagnostic(job: Job, each: Mapping[str, Any]) -> Diagnostic:
+    place = each.get("range") or {}
+    detail = str(each.get("detail") or "").partition("\n")[0]
+    message = f"{each.get('summary', '')}: {detail}" if detail else str(each.get("summary", ""))
+    path = f"{job.project.path}/{place.get('filename')}" if place.get("filename") else ""
+    line = int((place.get("start") or {}).get("line") or 0)
+    return Diagnostic("error" if each.get("severity") == "error" else "warning", message, path, line)
+
+
+def _followed(stream: bytes) -> tuple[tuple[str, ...], list[str]]:
+    """The apply's events: addresses that were completed, and error messages."""
+    done: list[str] = []
+    errors: list[str] = []
+    for line in stream.splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if not isinstance(event, dict):
+            continue
+        if event.get("type") == "apply_complete":
+            done.append(str(((event.get("hook") or {}).get("resource") or {}).get("addr", "")))
+        elif event.get("type") == "diagnostic" and (event.get("diagnostic") or {}).get("severity") == "error":
+            said = event["diagnostic"]
+            errors.append(f"{said.get('summary', '')}: {said.get('detail', '')}".strip(": ")[:400])
+    return tuple(done), errors
+
+
+def _keep_errored(job: Job) -> bool:
+    """A state that could not be written is the only record of what was done."""
+    left = job.directory / "errored.tfstate"
+    if not left.exists():
+        return False
+    kept = job.cache / f"errored-{job.run_id}.tfstate"
+    shutil.copyfile(left, kept)
+    kept.chmod(0o600)
+    return True
