@@ -10,14 +10,18 @@ MAX_WORD = 100
 
 
 def distance(one: str, other: str, most: int = MAX_EDITS) -> int:
-    """Levenshtein distance of two words; any number above ``most`` means "more than ``most``"."""
+    """Levenshtein distance of two words, two neighbours exchanged counting once; above ``most`` only that it is."""
     if abs(len(one) - len(other)) > most:
         return most + 1
+    before: list[int] = []
     row = list(range(len(other) + 1))
     for i, left in enumerate(one, start=1):
-        diagonal, row[0] = row[0], i
+        oldest, before, row = before, row, [i]
         for j, right in enumerate(other, start=1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (left != right))
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (left != right))
+            if oldest and j > 1 and left == other[j - 2] and right == one[i - 2]:
+                cost = min(cost, oldest[j - 2] + 1)
+            row.append(cost)
         if min(row) > most:
             return most + 1
     return row[-1]

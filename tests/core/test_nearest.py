@@ -18,6 +18,7 @@ from bot.core.nearest import did_you_mean, distance, nearest
         ("is", ("if", "plan"), "if"),
         ("is", ("plan", "hold"), ""),
         ("x", ("y",), ""),
+        ("dve", ("dev", "prod"), "dev"),
         ("kubernetes", ("terraform",), ""),
         ("plan", (), ""),
         ("a" * 200, ("a" * 199,), ""),
@@ -35,10 +36,13 @@ def test_a_hint_is_a_sentence_or_nothing() -> None:
 def slow(one: str, other: str) -> int:
     if not one or not other:
         return len(one) + len(other)
-    return min(slow(one[1:], other) + 1, slow(one, other[1:]) + 1, slow(one[1:], other[1:]) + (one[0] != other[0]))
+    ways = [slow(one[1:], other) + 1, slow(one, other[1:]) + 1, slow(one[1:], other[1:]) + (one[0] != other[0])]
+    if len(one) > 1 and len(other) > 1 and one[:2] == other[1::-1]:
+        ways.append(slow(one[2:], other[2:]) + 1)
+    return min(ways)
 
 
 @given(st.text("abc", max_size=5), st.text("abc", max_size=5))
-def test_the_distance_is_levenshteins_up_to_the_bound(one: str, other: str) -> None:
+def test_the_distance_counts_edits_and_exchanged_neighbours_up_to_the_bound(one: str, other: str) -> None:
     wanted = slow(one, other)
     assert distance(one, other) == wanted if wanted <= 2 else distance(one, other) > 2
