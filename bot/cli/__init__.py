@@ -61,7 +61,7 @@ def cli(verbose: bool) -> None:
         format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    for noisy in ("rq", "urllib3", "github", "werkzeug", "alembic"):
+    for noisy in ("rq", "rq.worker", "rq.queue", "rq.job", "urllib3", "github", "werkzeug", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

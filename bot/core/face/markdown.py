@@ -10,7 +10,7 @@ _CONTROL: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f]"
 )
-_SPECIAL: Final = re.compile(r"([\\`*_{}\[\]()#+!|~>&$-])")
+_SPECIAL: Final = re.compile(r"([\\`*\[\]|~>&$]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])|^[-+#=]|^\d+(?=[.)]))")
 ZERO: Final = "\u2060"
 """A word joiner: invisible, and enough to keep ``@name`` from being a mention and ``#1`` from being a link."""
 
@@ -24,6 +24,7 @@ def plain(text: str, limit: int = 300) -> str:
     """Text in a sentence or a table cell: one line, nothing of it is markup, nobody is pinged."""
     line = shortened(" ".join(visible(text).split()), limit)
     escaped = _SPECIAL.sub(r"\\\1", line).replace("<", "&lt;")
+    escaped = re.sub(r"#(?=\d)", f"#{ZERO}", escaped)
     return re.sub(r"(?i)(https?)(:)", rf"\1{ZERO}\2", escaped.replace("@", f"@{ZERO}")).replace("www.", f"www{ZERO}.")
 
 
