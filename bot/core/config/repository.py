@@ -192,10 +192,10 @@ class _Reader:
         )
 
     def dependencies(self, config: RepoConfig, raw: Mapping[str, Any]) -> None:
-        """Names that nothing has. Where something is discovered, or an entry is broken, they are not known yet."""
+        """Names that nothing has. Where something is discovered, or an entry is cut out, they are not known yet."""
         value = self._document.value
         written = value if isinstance(value, dict) else {}
-        if "discover" in written or len(raw.get("projects", ())) != len(written.get("projects") or ()):
+        if "discover" in written or raw.get("projects") != written.get("projects"):
             return
         names = {filled(entry.name, each) for entry in config.projects for each in combinations(entry)}
         for number, entry in enumerate(config.projects):

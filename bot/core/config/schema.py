@@ -120,6 +120,8 @@ def _told(error: ValidationError, path: Path) -> list[tuple[Path, str]]:
         case "type":
             return [(path, "must be " + _types(wanted))]
         case "enum":
+            if len(wanted) == 1:
+                return [(path, f"must be `{wanted[0]}`")]
             word = str(instance)
             return [(path, unknown(word, [str(each) for each in wanted], f"one of {len(wanted)} possible words"))]
         case _:
