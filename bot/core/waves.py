@@ -42,7 +42,9 @@ def circle(projects: Iterable[Project], environments: Mapping[str, Environment])
     # Every node that is stuck waits for another that is, so going back along the waits must come round.
     while way[-1] not in way[:-1]:
         way.append(min(node for node in before[way[-1]] if node not in levels))
-    way = way[way.index(way[-1]) :]
+    ring = way[way.index(way[-1]) : -1]
+    start = next((at for at, node in enumerate(ring) if node[0] == "project"), 0)
+    way = [*ring[start:], *ring[:start], ring[start]]
     return tuple(name if kind == "project" else f"environment {name}" for kind, name in way)
 
 
