@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from datetime import timedelta
 
 from bot.core.decide.decision import decide
@@ -24,18 +25,23 @@ LOOKS = 25
 def advance(services: Services, selector: Selector, ref: ChangeRef) -> bool:
     """Bring one change to rest. False when somebody else is advancing it (the sweep will come back)."""
     ttl = timedelta(seconds=services.settings.limits.advance_lease)
-    if not services.store.lease_change(ref, services.identity, services.clock.now(), ttl):
+    # Threads of one process share its identity, but each look needs the change for itself.
+    holder = f"{services.identity}/{secrets.token_hex(4)}"
+    if not services.store.lease_change(ref, holder, services.clock.now(), ttl):
         return False
     try:
         for _ in range(LOOKS):
             if not _look(services, selector, ref):
                 return True
-            services.store.lease_change(ref, services.identity, services.clock.now(), ttl)
+            services.store.lease_change(ref, holder, services.clock.now(), ttl)
         log.warning("%s is not at rest after %d looks", ref, LOOKS)
         services.queue.put(JobKind.ADVANCE, str(ref))
         return True
     finally:
-        services.store.free_change(ref, services.identity)
+        services.store.free_change(ref, holder)
+        row = services.store.change(ref)
+        if row is not None and row.dirty != row.cleared:
+            services.queue.put(JobKind.ADVANCE, str(ref))
 
 
 def _look(services: Services, selector: Selector, ref: ChangeRef) -> bool:

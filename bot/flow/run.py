@@ -19,6 +19,7 @@ from bot.core.errors import (
     ToolMissing,
     ToolTimeout,
 )
+from bot.core.inputs import reads
 from bot.core.redaction import Redactor
 from bot.core.runs import Failure, FailureKind, PlanResult, Run, RunKind, Step, Verification
 from bot.flow.services import Services
@@ -115,7 +116,7 @@ def _set_up(
     root = scratch / "tree"
     mirror = services.mirror(run.change.repo)
     _make_present(mirror, run)
-    mirror.checkout(run.commit, (run.project.path, *run.project.inputs), root)
+    mirror.checkout(run.commit, reads(run.project, mirror.source(run.commit).paths()), root)
     environment = services.settings.environment(run.project.environment)
     grant = environment.apply if run.kind is RunKind.DEPLOY else environment.plan
     env = dict(services.credentials(grant)) if run.project.environment else {}

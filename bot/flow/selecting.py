@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from bot.core.affected import affected
 from bot.core.config.repository import CONFIG_FILE, RepoConfig, parse_repository
+from bot.core.inputs import reads
 from bot.core.layout import lay_out
 from bot.core.model import RepoRef
 from bot.core.project import Layout, Project, Selection
@@ -91,7 +92,7 @@ class Selector:
 
 
 def _digest(mirror: Mirror, commit: str, project: Project) -> str:
-    return mirror.digest(commit, (project.path, *project.inputs))
+    return mirror.digest(commit, reads(project, mirror.source(commit).paths()))
 
 
 def settled(old: Selection | None, new: Selection) -> Selection:

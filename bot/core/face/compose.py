@@ -113,7 +113,7 @@ def _notices(snapshot: Snapshot, verdict: Reason) -> tuple[str, ...]:
         for intent in fact.inherited:
             found.append(
                 f"> ⚠ **Inherited:** #{intent.change.number} was merged and left {code(intent.project)} undeployed "
-                f"({plain(intent.reason or 'it stopped')}); this plan contains it, so approvals must be newer."
+                f"({plain_keeping_code(intent.reason or 'it stopped')}); approvals must be newer."
             )
     for project, others in sorted(snapshot.rivals.items()):
         numbers = ", ".join(f"#{other.number}" for other in others[:5]) + ("…" if len(others) > 5 else "")

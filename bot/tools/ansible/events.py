@@ -15,7 +15,7 @@ MOST_EVENTS: Final = 200_000
 RUNS: Final = frozenset({"command", "shell", "script", "raw", "expect"})
 """Modules whose result nobody can foresee; check mode skips them."""
 
-_TEMPORARY: Final = re.compile(r"(/[^\s:]*)?/(ansible-(local|tmp)|tmp)[-\w]*/[^\s:]*|/root/\.ansible/tmp/[^\s:]*")
+_TEMPORARY: Final = re.compile(r"/[^\s:]*/(?:ansible-local-|ansible-tmp-|\.ansible/tmp/)[^\s:]*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,258 @@
+"""A whole day of a change: the local Git host, the real store, the real flow, driven job by job in this process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from werkzeug.serving import make_server
+
+from bot.cli.demo.sink import ChatRoom
+from bot.core.model import ChangeRef, RepoRef
+from bot.core.record import Memory
+from bot.core.runs import Run, RunKind
+from bot.flow.run import execute
+from bot.flow.services import Services
+from bot.flow.watch import poll
+from bot.forge import Forge, PullStory, RepoStory
+from bot.hosts.github.inbox import EVENTS
+from bot.queues.inprocess import InProcessQueue
+from bot.web.webhooks import create_app
+from bot.wiring import Wiring
+from bot.work.jobs import Jobs
+from bot.work.sweeps import sweep
+
+PLAN = """\
+import json, os, sys
+live = os.path.join(os.environ["LIVE"], sys.argv[1])
+old = dict(line.split("=", 1) for line in open(live).read().split()) if os.path.exists(live) else {}
+new = dict(line.split("=", 1) for line in open("wanted").read().split())
+changes = []
+for name in sorted(old.keys() | new.keys()):
+    before, after = old.get(name), new.get(name)
+    if before != after:
+        action = "create" if before is None else "delete" if after is None else "update"
+        changes.append({"address": name, "action": action, "sensitive_paths": ["secret"],
+                        "before": None if before is None else {"value": before},
+                        "after": None if after is None else {"value": after}})
+print(json.dumps({"changes": changes}))
+"""
+APPLY = """\
+import os, shutil, sys
+if os.path.exists("broken"): sys.exit("InvalidParameterValue: the cloud says no")
+shutil.copy("wanted", os.path.join(os.environ["LIVE"], sys.argv[1]))
+"""
+
+SERVER = """\
+version: 1
+instance: story
+data: {data}
+listen: {{webhooks: "127.0.0.1:1", pages: "127.0.0.1:2"}}
+hosts:
+  github: {{url: "{forge}", token_file: token, webhook_secret_file: hook}}
+repositories:
+  - {{match: github/acme/infra, branches: [main], mode: {mode}, environments: {{prod: ["prod/**"], dev: ["**"]}}{rules}}}
+environments:
+  dev: {{approvals: 0, plan: {{env: {{LIVE: "{live}"}}}}, deploy: {{env: {{LIVE: "{live}"}}}}}}
+  prod: {{approvals: {approvals}, after: [dev], plan: {{env: {{LIVE: "{live}"}}}}, deploy: {{env: {{LIVE: "{live}"}}}}{prod}}}
+chat:
+  - {{to: {{webhook: {{url: "{chat}", secret_file: chat}}}}}}
+"""
+
+
+def project(name: str, extra: str = "") -> str:
+    path = name.replace("-", "/")
+    live = name.replace("-", "_")
+    return (
+        f"  - {{name: {name}, path: {path}, tool: command, environment: {name.partition('-')[0]}, "
+        f'plan: ["python3", "../../plan.py", "{live}"], apply: ["python3", "../../apply.py", "{live}"], '
+        f'when_changed: ["plan.py", "apply.py"]{extra}}}\n'
+    )
+
+
+CONFIG = "version: 1\nprojects:\n" + project("dev-web") + project("prod-web") + project("prod-db")
+
+FILES = {
+    ".headgate.yaml": CONFIG,
+    "plan.py": PLAN,
+    "apply.py": APPLY,
+    "dev/web/wanted": "a=1\n",
+    "prod/web/wanted": "a=1\n",
+    "prod/db/wanted": "size=1\n",
+    "docs/readme.md": "words\n",
+}
+
+
+class InlineRuns:
+    """Carries runs out in this very process: stories are about what is decided, not about processes."""
+
+    def __init__(self, services: Callable[[], Services]) -> None:
+        self._services = services
+        self.before: Callable[[Run], None] = lambda run: None
+
+    def supervise(self, run_id: str, **_: object) -> int:
+        services = self._services()
+        run = services.store.run(run_id)
+        if run is not None:
+            self.before(run)
+            execute(services, run, lambda: False)
+        return 0
+
+
+class World:
+    """Everything of one story."""
+
+    def __init__(self, tmp: Path, *, mode: str = "enforce", approvals: int = 1, rules: str = "", prod: str = "",
+                 config: str = CONFIG, files: dict[str, str] | None = None) -> None:  # fmt: skip
+        self.live = tmp / "live"
+        self.live.mkdir()
+        for name in ("dev_web", "prod_web"):
+            (self.live / name).write_text("a=1\n")
+        (self.live / "prod_db").write_text("size=1\n")
+        self.forge = Forge(tmp / "git")
+        self.forge.start()
+        for login in ("dee", "bo", "cy", "ann", "eve"):
+            self.forge.add_user(login)
+        token = self.forge.add_user("acme-bot")
+        self.forge.add_org("acme")
+        people = {"dee": "write", "bo": "write", "cy": "write", "ann": "admin", "eve": "read", "acme-bot": "admin"}
+        self.repo: RepoStory = self.forge.create_repo(
+            "acme/infra", files={**FILES, ".headgate.yaml": config, **(files or {})}, permissions=people
+        )
+        self.repo.protect("main", checks=("headgate/gate",))
+        self.room = ChatRoom("chat-secret")
+        for name, value in (("token", token), ("hook", "hook-secret"), ("chat", "chat-secret")):
+            (tmp / name).write_text(value)
+        self.token = token
+        self.config = tmp / "headgate-server.yaml"
+        self.config.write_text(
+            SERVER.format(
+                data=tmp / "data",
+                forge=self.forge.api_url,
+                live=self.live,
+                chat=self.room.url,
+                mode=mode,
+                approvals=approvals,
+                rules=rules,
+                prod=prod,
+            )  # fmt: skip
+        )
+        self.wiring = Wiring(self.config)
+        self.queue = InProcessQueue()
+        self.store = self.wiring.store()
+        self.store.migrate()
+        self.services = self.wiring.services(self.queue, self.store)
+        self.runs = InlineRuns(lambda: self.services)
+        self.jobs = Jobs(self.services, self.runs)  # type: ignore[arg-type]
+        self._web = make_server(
+            "127.0.0.1", 0, create_app(self.store, self.queue, self.services.hosts, self.wiring.clock), threaded=True
+        )
+        threading.Thread(target=self._web.serve_forever, daemon=True).start()
+        self.hook_url = f"http://127.0.0.1:{self._web.server_port}/webhooks/github"
+        self.repo.add_hook(self.hook_url, "hook-secret", EVENTS)
+        self.repo_ref = RepoRef("github", "acme/infra")
+
+    def change_limits(self, **limits: float) -> None:
+        """Other limits from now on."""
+        settings = replace(self.services.settings, limits=replace(self.services.settings.limits, **limits))  # type: ignore[arg-type]
+        self.services = replace(self.services, settings=settings)
+        self.jobs = Jobs(self.services, self.runs)  # type: ignore[arg-type]
+
+    # ------------------------------------------------------------------------------------------ acting
+
+    def pull(self, files: dict[str, str | None], title: str = "A change", author: str = "dee", branch: str = "",
+             **words: object) -> PullStory:  # fmt: skip
+        """A branch with these files, and a pull request of it; then everything settles."""
+        branch = branch or f"topic-{len(self.repo.pulls()) + 1}"
+        self.repo.commit(branch, files=files, author=author, message=title)
+        pull = self.repo.open_pull(title, head=branch, author=author, **words)  # type: ignore[arg-type]
+        self.settle()
+        return pull
+
+    def push(self, pull: PullStory, files: dict[str, str | None], by: str = "dee") -> None:
+        self.repo.commit(f"topic-{pull.number}", files=files, author=by, message="more")
+        self.settle()
+
+    def settle(self, rounds: int = 60) -> None:
+        """Deliver what is on its way and work until nothing is left to do."""
+        for _ in range(rounds):
+            assert self.forge.courier.settle()
+            sweep(self.services)
+            if not self.work():
+                return
+        raise AssertionError("the world does not come to rest")
+
+    def work(self) -> int:
+        """Do every waiting job; how many there were."""
+        count = 0
+        lanes = ("short", "run:dev", "run:prod", "run:none")
+        while (job := self.queue.take(lanes, 0)) is not None:
+            self.jobs(*job)
+            count += 1
+            assert count < 2000
+        return count
+
+    def poll(self) -> int:
+        marked = poll(self.services, self.repo_ref)
+        self.settle()
+        return marked
+
+    def say(self, pull: PullStory, by: str, text: str) -> None:
+        pull.comment(by, text)
+        self.settle()
+
+    # ---------------------------------------------------------------------------------------- looking
+
+    def gate(self, pull: PullStory) -> str:
+        check = pull.checks().get("headgate/gate")
+        return check.outcome.value if check else ""
+
+    def face(self, pull: PullStory) -> str:
+        """Our sticky comment."""
+        return next((each.body for each in pull.comments if "story:page:1" in each.body.partition("\n")[0]), "")
+
+    def sayings(self, pull: PullStory) -> list[str]:
+        """Our short comments."""
+        return [each.body for each in pull.comments if "story:say:" in each.body.partition("\n")[0]]
+
+    def memory(self, pull: PullStory) -> Memory:
+        row = self.store.change(ChangeRef(self.repo_ref, pull.number))
+        assert row is not None
+        return row.memory
+
+    def run_states(self, pull: PullStory, kind: RunKind) -> list[tuple[str, str]]:
+        runs = self.store.runs_of(ChangeRef(self.repo_ref, pull.number))
+        return [(run.project.name, run.state.value) for run in runs if run.kind is kind]
+
+    def deployed(self, name: str) -> str:
+        """What is live."""
+        return (self.live / name).read_text().strip()
+
+    def stop(self) -> None:
+        self._web.shutdown()
+        self._web.server_close()
+        self.forge.stop()
+        self.room.stop()
+        self.wiring.mirrors_close()
+        self.store.close()
+
+
+@pytest.fixture
+def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
+    made: list[World] = []
+
+    def make(**words: object) -> World:
+        made.append(World(tmp_path, **words))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for world in made:
+        world.stop()
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    return make_world()

@@ -1,0 +1,176 @@
+"""From the opened change to the deployed one, and what stops in between."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.core.runs import RunKind
+from bot.forge import Refused
+
+
+def test_an_approved_change_is_planned_gated_merged_deployed_and_announced(world: Any) -> None:
+    pull = world.pull({"prod/web/wanted": "a=2\n"})
+    assert world.gate(pull) == "pending"
+    assert "Waiting for 1 approval" in world.face(pull)
+    with pytest.raises(Refused):
+        pull.merge("dee")
+
+    pull.approve("bo")
+    world.settle()
+    assert world.gate(pull) == "success"
+
+    pull.merge("dee")
+    world.settle()
+    assert world.deployed("prod_web") == "a=2"
+    assert "Deployed by merge" in world.face(pull)
+    assert world.room.said("waiting", "prod") and world.room.said("started", "prod-web")
+    assert world.room.said("succeeded", "prod-web")
+    assert [deployment.environment for deployment in world.repo.deployments()] == ["prod"]
+
+
+def test_a_docs_only_change_gets_green_checks_and_no_comment(world: Any) -> None:
+    pull = world.pull({"docs/readme.md": "other words\n"})
+
+    assert world.gate(pull) == "success"
+    assert pull.comments == []
+
+    pull.merge("dee")
+    world.settle()
+    assert world.run_states(pull, RunKind.DEPLOY) == []
+    assert pull.comments == []
+
+
+def test_a_change_that_affects_only_dev_needs_nobody(world: Any) -> None:
+    pull = world.pull({"dev/web/wanted": "a=2\n"})
+
+    assert world.gate(pull) == "success"
+    pull.merge("dee")
+    world.settle()
+    assert world.deployed("dev_web") == "a=2"
+
+
+def test_the_authors_own_approval_and_a_readers_do_not_count(world: Any) -> None:
+    pull = world.pull({"prod/web/wanted": "a=2\n"})
+    pull.approve("eve")
+    world.settle()
+
+    assert world.gate(pull) == "pending"
+
+
+def test_a_pushers_approval_does_not_count(world: Any) -> None:
+    pull = world.pull({"prod/web/wanted": "a=2\n"})
+    world.push(pull, {"prod/web/wanted": "a=3\n"}, by="bo")
+    pull.approve("bo")
+    world.settle()
+    assert world.gate(pull) == "pending"
+
+    pull.approve("cy")
+    world.settle()
+    assert world.gate(pull) == "success"
+
+
+def test_new_effects_drop_an_approval_and_its_giver_is_told_once(world: Any) -> None:
+    pull = world.pull({"prod/web/wanted": "a=2\n"})
+    pull.approve("bo")
+    world.settle()
+    world.push(pull, {"prod/web/wanted": "b=1\n"})
+
+    assert world.gate(pull) == "pending"
+    assert "no longer counts" in world.face(pull)
+    told = [text for text in world.sayings(pull) if "@bo" in text]
+    assert len(told) == 1
+    assert "destroys" in told[0]
+
+
+def test_a_request_for_changes_by_the_approver_takes_the_approval_back(world: Any) -> None:
+    pull = world.pull({"prod/web/wanted": "a=2\n"})
+    pull.approve("bo")
+    world.settle()
+    pull.request_changes("bo")
+    world.settle()
+
+    assert world.gate(pull) == "failure"
+
+
+def test_what_differs_at_the_deploy_is_stopped_and_can_be_accepted_by_somebody_else(world: Any) -> None:
+    pull = world.pull({"prod/web/wanted": "a=2\n"})
+    pull.approve("bo")
+    world.settle()
+    (world.live / "prod_web").write_text("a=1\nextra=9\n")
+    pull.merge("dee")
+    world.settle()
+    assert world.deployed("prod_web") == "a=1\nextra=9"
+    assert "would now do something that nobody reviewed" in world.face(pull)
+    offered = world.face(pull).partition("--accept ")[2][:8]
+
+    world.say(pull, "dee", f"/deploy prod-web --accept {offered}")
+    assert world.deployed("prod_web") == "a=1\nextra=9"
+    assert any("contributed" in text for text in world.sayings(pull))
+
+    world.say(pull, "bo", f"/deploy prod-web --accept {offered}")
+    assert world.deployed("prod_web") == "a=2"
+
+
+def test_a_bypassing_merge_deploys_nothing_and_later_approval_does_not_launder_it(world: Any) -> None:
+    pull = world.pull({"prod/web/wanted": "a=2\n"})
+    pull.merge("ann", bypass=True)
+    world.settle()
+    pull.approve("bo")
+    world.settle()
+
+    assert world.deployed("prod_web") == "a=1"
+    assert world.run_states(pull, RunKind.DEPLOY) == []
+    assert "Merged past the gate" in world.face(pull)
+    offered = world.face(pull).partition("--accept ")[2][:8]
+    world.say(pull, "bo", f"/deploy prod-web --accept {offered}")
+    assert world.deployed("prod_web") == "a=2"
+
+
+def test_a_failed_deploy_shows_the_error_keeps_others_waiting_and_is_retried_by_command(world: Any) -> None:
+    pull = world.pull({"prod/web/wanted": "a=2\n", "prod/web/broken": ""})
+    pull.approve("bo")
+    world.settle()
+    pull.merge("dee")
+    world.settle()
+    assert "InvalidParameterValue" in world.face(pull)
+    assert world.room.said("failed", "prod-web")
+    assert any("/deploy prod-web" in text for text in world.sayings(pull))
+
+    world.say(pull, "dee", "/deploy prod-web")
+    assert world.run_states(pull, RunKind.DEPLOY) == [("prod-web", "failed"), ("prod-web", "failed")]
+
+
+def test_environments_are_deployed_in_their_order_and_a_failure_stops_the_later_one(world: Any) -> None:
+    pull = world.pull({"dev/web/wanted": "a=2\n", "dev/web/broken": "", "prod/web/wanted": "a=2\n"})
+    pull.approve("bo")
+    world.settle()
+    pull.merge("dee")
+    world.settle()
+
+    assert world.run_states(pull, RunKind.DEPLOY) == [("dev-web", "failed")]
+    assert world.deployed("prod_web") == "a=1"
+
+
+def test_merge_by_command_waits_for_the_gate_and_then_merges(world: Any) -> None:
+    pull = world.pull({"prod/web/wanted": "a=2\n"})
+    world.say(pull, "dee", "/merge")
+    assert any("not yet" in text for text in world.sayings(pull))
+
+    pull.approve("bo")
+    world.settle()
+    assert pull.state == "merged"
+    assert world.deployed("prod_web") == "a=2"
+
+
+def test_a_hold_closes_the_gate_and_only_its_holder_or_a_maintainer_opens_it(world: Any) -> None:
+    pull = world.pull({"dev/web/wanted": "a=2\n"})
+    world.say(pull, "cy", "/hold waiting for the DBA")
+    assert world.gate(pull) == "pending"
+    assert "waiting for the DBA" in world.face(pull)
+
+    world.say(pull, "dee", "/unhold")
+    assert world.gate(pull) == "pending"
+    world.say(pull, "cy", "/unhold")
+    assert world.gate(pull) == "success"
