@@ -193,12 +193,9 @@ class _Laying:
         for draft in drafts:
             other = first.setdefault(draft.project.name, draft)
             if other is not draft:
-                where = f"`{shown(other.project.path)}`"
-                if other.entry is not None and other.entry.line:
-                    where += f" (line {other.entry.line})"
-                self._refuse(
-                    draft, "name", f"`{shown(draft.project.name)}` is also the name of the project in {where}"
-                )
+                where = f"`{shown(other.project.path)}` (line {other.project.line})"
+                name = shown(draft.project.name)
+                self._refuse(draft, "name", f"`{name}` is also the name of the project in {where}")
 
     def _check_dependencies(self, drafts: Iterable[Draft]) -> None:
         everything = list(drafts)

@@ -104,6 +104,14 @@ def problems(layout: Layout) -> list[str]:
     return [str(problem) for problem in layout.problems]
 
 
+@dataclass(frozen=True)
+class Dreaming(BySuffix):
+    """Finds what is not there."""
+
+    def discover(self, source: TreeSource) -> Sequence[Found]:
+        return [Found("nowhere"), Found("../outside")]
+
+
 # ------------------------------------------------------------------------- without a configuration
 
 
@@ -139,8 +147,8 @@ def test_many_projects_of_one_place_have_names_of_their_own() -> None:
     found = lay_out(Files("site.yml", "a/b.yml", "a-b.yml", "a--b.yml"), None, playbooks, RULES)
 
     assert sorted(names(found)) == ["a--b.yml", "a-b.yml", "a-b.yml-ansible", "site.yml"]
-    many = lay_out(Files("a b.yml", "a:b.yml", "a;b.yml"), None, playbooks, RULES)
-    assert sorted(names(many)) == ["a-b.yml", "a-b.yml-ansible", "a-b.yml-ansible-2"]
+    many = lay_out(Files("a b.yml", "a:b.yml", "a;b.yml", "a?b.yml"), None, playbooks, RULES)
+    assert sorted(names(many)) == ["a-b.yml", "a-b.yml-ansible", "a-b.yml-ansible-2", "a-b.yml-ansible-3"]
 
 
 def test_a_path_that_nobody_granted_has_no_environment() -> None:
@@ -154,6 +162,12 @@ def test_a_tool_that_cannot_look_or_read_is_a_problem_not_a_crash() -> None:
 
     assert problems(lost) == ["terraform: its projects could not be found: lost"]
     assert problems(lay(None, "a/main.tf", "a/broken")) == ["a: terraform cannot read it: it is broken"]
+
+
+def test_a_tool_cannot_name_a_directory_that_is_not_there() -> None:
+    found = lay_out(Files("a/main.tf"), None, {"terraform": Dreaming(".tf", {})}, RULES)
+
+    assert problems(found) == ["nowhere: there is no directory `nowhere`"]
 
 
 def test_an_empty_tree_has_no_projects() -> None:

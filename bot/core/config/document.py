@@ -231,9 +231,10 @@ class _Builder:
     def _alias(self, anchor: str) -> None:
         if anchor not in self._anchors:
             raise self._stop(f"the alias `*{shown(anchor)}` names nothing that is complete before it")
-        if self._stack:
-            self._need_key(self._stack[-1])
-            self.lines.setdefault(self._stack[-1].place(), self._line)
+        # What is complete before it stands beside it, so something around both is open.
+        top = self._stack[-1]
+        self._need_key(top)
+        self.lines.setdefault(top.place(), self._line)
         value, cost = self._anchors[anchor]
         self._count(cost)
         self._put(value, cost)
@@ -250,7 +251,8 @@ class _Builder:
         elif top.merging:
             top.merges.extend(self._mergeable(value))
             top.key, top.merging = None, False
-        elif top.key is not None:
+        else:
+            assert top.key is not None, "a value follows its key"
             top.value.setdefault(top.key, value)
             top.key = None
 

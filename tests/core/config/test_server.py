@@ -130,6 +130,8 @@ chat:
     ("text", "wanted"),
     [
         ("[]", "1: must be a mapping"),
+        ("a: [", "is not YAML"),
+        ("environments: {'a b': {}, c: {approvals: -1}}", "1 environments.c.approvals: must be at least 0"),
         ("version: 2", "1 version: must be 1"),
         ("hots: {}", "1 hots: `hots` is not a setting here. Did you mean `hosts`?"),
         ("limits: {lease: 1 minute}", "1 limits.lease: must be a duration such as `30s`, `5m` or `2h`"),
