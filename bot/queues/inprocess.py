@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+import time
+from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 
 from bot.ports import Handler, JobKind
@@ -25,7 +26,8 @@ class InProcessQueue:
             self._changed.notify_all()
 
     def take(self, lanes: Sequence[str], timeout: float) -> tuple[JobKind, str] | None:
-        """The oldest waiting job of the first of ``lanes`` that has one; None when nothing came in time."""
+        """The oldest waiting job of the first of ``lanes`` that has one; None when nothing came in ``timeout``
+        seconds."""
         with self._changed:
             if not self._changed.wait_for(lambda: any(self._lanes.get(lane) for lane in lanes), timeout):
                 return None
@@ -53,7 +55,7 @@ class InProcessWorkers:
         set_handler(handler)
 
     def start(self, lanes: Sequence[str], threads: int) -> None:
-        """Begin taking jobs of these lanes with so many threads."""
+        """Begin taking jobs of these lanes with so many threads; lanes take turns, each is first come, first done."""
         for number in range(threads):
             name = f"{lanes[0]}-{number}"
             thread = threading.Thread(target=self._loop, args=(tuple(lanes),), name=name, daemon=True)
@@ -61,13 +63,17 @@ class InProcessWorkers:
             self._threads.append(thread)
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Take no more jobs; wait for those at hand, at most ``timeout`` seconds each."""
+        """Take no more jobs; wait for those at hand, at most ``timeout`` seconds in all."""
         self._stop.set()
+        deadline = time.monotonic() + timeout
         for thread in self._threads:
-            thread.join(timeout)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _loop(self, lanes: tuple[str, ...]) -> None:
+        turns = deque(lanes)
         while not self._stop.is_set():
-            job = self._queue.take(lanes, 0.5)
+            job = self._queue.take(turns, 0.2)
+            # The first that has a job wins, so a busy lane would starve those after it.
+            turns.rotate(-1)
             if job is not None:
                 perform(job[0].value, job[1])
