@@ -7,9 +7,16 @@ from typing import Final
 
 from bot.core.rules import HostSettings, SecretRef
 from bot.hosts.github.host import GitHub
+from bot.hosts.github.settings import from_operator
 from bot.ports import Host
 
 Secrets = Callable[[SecretRef], str]
+Factory = Callable[[HostSettings, Secrets, str], Host]
 
-HOSTS: Final[dict[str, Callable[[HostSettings, Secrets, str], Host]]] = {"github": GitHub}
+
+def _github(settings: HostSettings, secrets: Secrets, instance: str) -> GitHub:
+    return GitHub(from_operator(settings, secrets, instance))
+
+
+HOSTS: Final[dict[str, Factory]] = {"github": _github}
 """Kind -> (settings, reader of secrets, name of this installation) -> host."""

@@ -5,59 +5,80 @@ PyGithub's own retries and pauses are off: a worker must never sleep for a host,
 
 from __future__ import annotations
 
-import json
+import logging
+import os
 import threading
 import time
-from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-import requests
-from github import Auth, Github, GithubException
+from github import Auth, Github
 
-from bot.core.errors import HostBusy, HostDenied, HostError, HostGone, HostUnclear
+from bot.core.errors import HostBusy, HostDenied, HostError
+from bot.hosts.github import limiter
+from bot.hosts.github.etags import ETags, Remembered
+from bot.hosts.github.limiter import Limiter
+from bot.hosts.github.translating import failure, parsed, translating, words
 from bot.ports import Budget
 
 TIMEOUT: Final = 15
-REMEMBERED: Final = 2000
-WRITES: Final = ((60.0, 70), (3600.0, 450))
-"""(seconds, content-creating calls): a little below GitHub's 80 a minute and 500 an hour.
-https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api"""
+PER_PAGE: Final = 100
+
+KINDS: Final = frozenset(
+    {"user", "app", "installation", "access_tokens", "pulls", "reviews", "comments", "commits", "merge", "issues"}
+    | {"status", "statuses", "check-runs", "collaborators", "permission", "activity", "deployments"}
+    | {"branches", "protection", "hooks", "deliveries", "rules"}
+)
+"""Words of a path that say what kind of call it is."""
+
+# At DEBUG PyGithub logs whole answers, and the answer to an App's sign-in is a token.
+logging.getLogger("github").setLevel(logging.INFO)
 
 
-class Limiter:
-    """Counts content-creating calls; raises instead of sleeping."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; ``headers`` have lower-case names."""
 
-    def __init__(self, windows: tuple[tuple[float, int], ...] = WRITES) -> None:
-        self._windows = windows
-        self._times: deque[float] = deque()
-        self._lock = threading.Lock()
+    status: int
+    headers: Mapping[str, str]
+    text: str
 
-    def take(self) -> None:
-        """One more call. Raises HostBusy when a window is full."""
-        now = time.monotonic()
-        with self._lock:
-            while self._times and now - self._times[0] > self._windows[-1][0]:
-                self._times.popleft()
-            for seconds, most in self._windows:
-                recent = [at for at in self._times if now - at < seconds]
-                if len(recent) >= most:
-                    raise HostBusy("our own limit of writes is reached", seconds - (now - recent[0]) + 1)
-            self._times.append(now)
+    @property
+    def data(self) -> Any:
+        """The body as JSON; None when it is none."""
+        return parsed(self.text)
+
+    @property
+    def said(self) -> str:
+        """The host's own words about what is wrong."""
+        return words(self.text)
+
+
+class _Connection(threading.local):
+    """One requester per thread and process: PyGithub keeps the request at hand on the shared connection."""
+
+    pid = 0
+    github: Github | None = None
 
 
 class Client:
     """Calls as one account. Raises HostBusy, HostDenied, HostGone; on writes also HostUnclear."""
 
-    def __init__(self, api_url: str, auth: Callable[[], Auth.Auth]) -> None:
+    def __init__(self, api_url: str, auth: Auth.Auth, verify: bool | str = True) -> None:
         self._api_url = api_url.rstrip("/")
+        self._prefix = urlsplit(self._api_url).path
         self._auth = auth
-        self._github: Github | None = None
+        self._verify = verify
+        self._connection = _Connection()
+        self._etags = ETags()
+        self._points = Limiter(limiter.POINTS)
+        self._content = Limiter(limiter.CONTENT)
         self._lock = threading.Lock()
-        self._etags: OrderedDict[str, tuple[str, object, str]] = OrderedDict()
-        self._limiter = Limiter()
-        self.calls: Counter[str] = Counter()
+        self._calls: Counter[tuple[str, str]] = Counter()
         self._budget = Budget()
         self._silent_until = 0.0
 
@@ -65,145 +86,147 @@ class Client:
         """What the host last said is left."""
         return self._budget
 
-    # -------------------------------------------------------------------------------------------- calls
+    def calls(self) -> Mapping[tuple[str, str], int]:
+        """Calls so far by (method, kind); answers that cost nothing have the method ``304``."""
+        with self._lock:
+            return dict(self._calls)
 
-    def get(self, path: str) -> Any:
-        """One GET; unchanged answers come from memory and cost nothing."""
-        return self._get(path)[0]
+    # -------------------------------------------------------------------------------------------- reads
 
-    def pages(self, path: str, most: int) -> tuple[list[Any], bool]:
-        """A list over its pages, at most ``most`` items; and whether it is whole."""
-        found: list[Any] = []
-        separator = "&" if "?" in path else "?"
-        url = f"{path}{separator}per_page=100"
+    def get(self, path: str) -> dict[str, Any]:
+        """One object; unchanged ones come from memory and cost nothing."""
+        data, _ = self._get(path)
+        if not isinstance(data, dict):
+            raise HostBusy(f"GET {path.partition('?')[0]}: the answer is not what GitHub documents", 30.0)
+        return data
+
+    def pages(self, path: str, key: str = "") -> Iterator[list[dict[str, Any]]]:
+        """A list page by page, objects only. ``key`` is where GitHub wraps this list in an object."""
+        url = f"{path}{'&' if '?' in path else '?'}per_page={PER_PAGE}"
         while url:
-            data, links = self._get(url)
-            items = data if isinstance(data, list) else next((v for v in data.values() if isinstance(v, list)), [])
-            found.extend(items)
-            url = self._next(links)
-            if len(found) >= most and url:
+            data, link = self._get(url)
+            items = data.get(key) if key and isinstance(data, dict) else data
+            if not isinstance(items, list):
+                raise HostBusy(f"GET {path.partition('?')[0]}: the answer is not what GitHub documents", 30.0)
+            yield [item for item in items if isinstance(item, dict)]
+            following = self._next(link)
+            url = following if following != url else ""
+
+    def all(self, path: str, most: int, key: str = "") -> tuple[list[dict[str, Any]], bool]:
+        """A list over its pages, at most ``most`` items; and whether it is whole."""
+        found: list[dict[str, Any]] = []
+        for page in self.pages(path, key):
+            found.extend(page)
+            if len(found) > most:
                 return found[:most], False
         return found, True
 
-    def _next(self, links: str) -> str:
-        for part in links.split(","):
+    def _next(self, link: str) -> str:
+        """The path of the next page. Only path and query are taken: the address stays the configured one."""
+        for part in link.split(","):
             target, _, rest = part.partition(";")
             if 'rel="next"' in rest:
-                return target.strip().strip("<>").removeprefix(self._api_url)
+                url = urlsplit(target.strip().strip("<>"))
+                return f"{url.path.removeprefix(self._prefix)}?{url.query}"
         return ""
 
     def _get(self, path: str) -> tuple[Any, str]:
-        with self._lock:
-            etag, body, links = self._etags.get(path, ("", None, ""))
-        headers = {"If-None-Match": etag} if etag else {}
-        status, answer, data = self._send("GET", path, None, headers)
-        if status == 304:
-            self.calls["304"] += 1
-            return body, links
-        self.calls["GET"] += 1
-        links = answer.get("link", "")
-        if answer.get("etag"):
-            with self._lock:
-                self._etags[path] = (answer["etag"], data, links)
-                self._etags.move_to_end(path)
-                while len(self._etags) > REMEMBERED:
-                    self._etags.popitem(last=False)
-        return data, links
+        known = self._etags.get(path)
+        answer = self.send("GET", path, headers={"If-None-Match": known.tag} if known else None)
+        if answer.status == 304 and known is not None:
+            return known.data, answer.headers.get("link", known.link)
+        data, link, tag = answer.data, answer.headers.get("link", ""), answer.headers.get("etag", "")
+        full = isinstance(data, list) and len(data) >= PER_PAGE and not self._next(link)
+        if tag and not full:
+            self._etags.put(path, Remembered(tag, data, link, len(answer.text)))
+        else:
+            # A full last page looks the same when another page has come after it.
+            self._etags.forget(path)
+        return data, link
 
-    def write(self, verb: str, path: str, body: object = None, *, content: bool = False) -> Any:
-        """One write. ``content`` marks those that GitHub limits apart (comments)."""
-        if content:
-            self._limiter.take()
-        self.calls[verb] += 1
-        return self._send(verb, path, body, {})[2]
+    # ------------------------------------------------------------------------------------------- writes
 
-    def _send(
-        self, verb: str, path: str, body: object, headers: Mapping[str, str]
-    ) -> tuple[int, Mapping[str, str], Any]:
+    def write(self, verb: str, path: str, body: Mapping[str, Any] | None = None, *, content: bool = False) -> Any:
+        """One write; the answer's JSON. ``content`` marks those that GitHub limits apart (comments)."""
+        return self.send(verb, path, body, content=content).data
+
+    def send(
+        self,
+        verb: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bool = False,
+        expect: tuple[int, ...] = (),
+    ) -> Answer:
+        """One call. Statuses of 400 and more are raised, but for those that are expected."""
+        self._admit(verb, content)
+        with translating(verb):
+            status, told, text = self._requester().requestJson(verb, path, headers=dict(headers or {}), input=body)
+        answer = Answer(status, {name.lower(): str(value) for name, value in told.items()}, str(text or ""))
+        self._note(verb, path, answer)
+        if status >= 300 and status != 304 and status not in expect:
+            raise self._raised(verb, path, answer)
+        return answer
+
+    def _admit(self, verb: str, content: bool) -> None:
+        """Whether a call may be made now. Raises HostBusy."""
         silent = self._silent_until - time.monotonic()
         if silent > 0:
             raise HostBusy("the host asked us to wait", silent)
-        writing = verb != "GET"
-        try:
-            status, answer, text = self._requester().requestJson(verb, path, headers=dict(headers), input=body)
-        except (requests.RequestException, OSError) as error:
-            if writing:
-                raise HostUnclear(f"{verb}: the connection was lost ({type(error).__name__})") from None
-            raise HostBusy(f"the host cannot be reached ({type(error).__name__})", 10.0) from None
-        except GithubException as error:
-            status, answer, text = error.status, error.headers or {}, json.dumps(error.data)
-        known = {name.lower(): value for name, value in answer.items()}
-        self._note_budget(known)
-        if status >= 400:
-            raise self._error(verb, path, status, known, text)
-        return status, known, _parsed(text)
+        self._points.take(limiter.READ_POINTS if verb == "GET" else limiter.WRITE_POINTS)
+        if content:
+            self._content.take()
 
-    def _requester(self) -> Any:
+    def _raised(self, verb: str, path: str, answer: Answer) -> HostError:
+        if answer.status < 400:
+            return HostDenied(f"{verb} {path.partition('?')[0]}: {answer.status}: moved; set its present address")
+        error = failure(verb, path, answer.status, answer.headers, answer.text)
+        if isinstance(error, HostBusy) and answer.status in (403, 429):
+            self._silent_until = time.monotonic() + error.retry_after
+        if answer.status == 401 and isinstance(self._auth, Renewable):
+            self._auth.renew()
+        return error
+
+    def _note(self, verb: str, path: str, answer: Answer) -> None:
         with self._lock:
-            if self._github is None:
-                self._github = Github(
-                    base_url=self._api_url,
-                    auth=self._auth(),
-                    timeout=TIMEOUT,
-                    retry=None,
-                    seconds_between_requests=None,
-                    seconds_between_writes=None,
-                    user_agent="headgate",
-                )
-            return self._github.requester
-
-    def _note_budget(self, headers: Mapping[str, str]) -> None:
+            self._calls["304" if answer.status == 304 else verb, kind_of(path)] += 1
         try:
-            limit, left = int(headers["x-ratelimit-limit"]), int(headers["x-ratelimit-remaining"])
-            resets = datetime.fromtimestamp(int(headers["x-ratelimit-reset"]), UTC)
-        except (KeyError, ValueError):
+            limit, left = int(answer.headers["x-ratelimit-limit"]), int(answer.headers["x-ratelimit-remaining"])
+            resets = datetime.fromtimestamp(int(answer.headers["x-ratelimit-reset"]), UTC)
+        except (KeyError, ValueError, OverflowError, OSError):
             return
         self._budget = Budget(limit, left, resets)
 
-    def _error(self, verb: str, path: str, status: int, headers: Mapping[str, str], text: str) -> HostError:
-        """What the caller should do about an answer of 400 or more; the path is told, never a token."""
-        data = _parsed(text)
-        said = str(data.get("message", ""))[:200] if isinstance(data, dict) else ""
-        what = f"{verb} {path.partition('?')[0]}: {status} {said}".strip()
-        wait = self._wait(status, headers, said)
-        if wait is not None:
-            self._silent_until = time.monotonic() + wait
-            return HostBusy(what, wait)
-        if status in (404, 410):
-            return HostGone(what)
-        if status >= 500:
-            return HostUnclear(what) if verb != "GET" else HostBusy(what, 10.0)
-        return HostDenied(what)
-
-    def _wait(self, status: int, headers: Mapping[str, str], said: str) -> float | None:
-        """Seconds to stay silent after a primary or secondary limit; None when it is no limit."""
-        if status not in (403, 429):
-            return None
-        after = headers.get("retry-after", "")
-        if after.isdecimal():
-            return min(float(after), 3600.0)
-        if headers.get("x-ratelimit-remaining") == "0" and headers.get("x-ratelimit-reset", "").isdecimal():
-            return min(max(float(headers["x-ratelimit-reset"]) - time.time(), 1.0), 3600.0)
-        if status == 429 or "secondary rate limit" in said.lower() or "abuse" in said.lower():
-            return 60.0
-        return None
-
-    def forget(self, path: str) -> None:
-        """Drop what is remembered of a path, after a write that changed it."""
-        with self._lock:
-            for known in [each for each in self._etags if each.startswith(path)]:
-                del self._etags[known]
+    def _requester(self) -> Any:
+        here = self._connection
+        if here.github is None or here.pid != os.getpid():
+            here.pid = os.getpid()
+            here.github = Github(
+                base_url=self._api_url,
+                auth=self._auth,
+                timeout=TIMEOUT,
+                per_page=PER_PAGE,
+                retry=None,
+                seconds_between_requests=None,
+                seconds_between_writes=None,
+                user_agent="headgate",
+                verify=self._verify,
+            )
+        return here.github.requester
 
 
-def _parsed(text: str | None) -> Any:
-    if not text:
-        return None
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
+class Renewable(Auth.Auth):
+    """A way to sign in whose token may be thrown away, because the host no longer takes it."""
+
+    def renew(self) -> None:
+        """Forget the token at hand."""
+        raise NotImplementedError
 
 
-def iterate(items: list[Any]) -> Iterator[dict[str, Any]]:
-    """Only the objects of a list: whatever else a host may put there is passed over."""
-    return (item for item in items if isinstance(item, dict))
+def kind_of(path: str) -> str:
+    """What a call is about: the last telling word of its path."""
+    parts = path.partition("?")[0].strip("/").split("/")
+    rest = parts[3:] if parts[0] == "repos" else parts[2:] if parts[0] == "repositories" else parts
+    return next((part for part in reversed(rest) if part in KINDS), "repository" if parts[0] == "repos" else "other")

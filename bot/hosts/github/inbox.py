@@ -5,21 +5,37 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from bot.core.errors import MalformedDelivery, SignatureError
 from bot.core.events import BranchMoved, ChangeTouched, CommitTouched, Delivery, Hint, Ignored
 from bot.core.model import ChangeRef, RepoRef
-from bot.hosts.github.payloads import Account, Payload, decoder
+from bot.hosts.github import parse
+from bot.hosts.github.payloads import (
+    Account,
+    Check,
+    CheckRunEvent,
+    CheckSuiteEvent,
+    CommentEvent,
+    Event,
+    Pull,
+    PullEvent,
+    PushEvent,
+    StatusEvent,
+    WorkflowRunEvent,
+)
+from bot.hosts.github.settings import GitHubSettings
 
+MAX_BYTES: Final = 25 * 2**20
+"""GitHub sends nothing larger: https://docs.github.com/en/webhooks/webhook-events-and-payloads"""
 MAX_DEPTH: Final = 64
-_ID: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
-_EVENT: Final = re.compile(r"[a-z_]{1,50}")
-_NO_COMMIT: Final = "0" * 40
+MAX_NUMBER: Final = 10**12
+"""What a change's number may have; see ChangeRef.parse."""
 
 EVENTS: Final = (
     "pull_request",
@@ -31,19 +47,41 @@ EVENTS: Final = (
 )
 """What ``setup`` subscribes to."""
 
-OURS: Final = "headgate/"
+INDIFFERENT: Final = frozenset({"assigned", "unassigned", "milestoned", "demilestoned"})
+"""Actions on a pull request that change nothing anybody here looks at."""
+
+_ID: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
+_EVENT: Final = re.compile(r"[a-z_]{1,50}")
+_NAME: Final = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}", re.ASCII)
+_LOGIN: Final = re.compile(r"[A-Za-z0-9_-]{1,100}(\[bot\])?")
+_SHA: Final = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_BRANCH: Final = re.compile(r"[^\x00-\x20\x7f]{1,1000}")
+_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
+_BRACKET: Final = re.compile(rb"[\[{\]}]")
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Whose repository an event is of, and who we are there (lower-cased; empty when not known yet)."""
+
+    repo: RepoRef
+    own: str
+    app_id: int
+    prefix: str
 
 
 class Webhooks:
     """Verifies and decodes for one host of the settings."""
 
-    def __init__(self, host: str, secrets: Callable[[], Sequence[str]]) -> None:
-        self._host = host
-        self._secrets = secrets
+    def __init__(self, settings: GitHubSettings, app_id: int = 0) -> None:
+        self._settings = settings
+        self._app_id = app_id
 
     def receive(self, headers: Mapping[str, str], body: bytes, at: datetime) -> Delivery:
         """Verify and wrap. Raises SignatureError, MalformedDelivery."""
         known = {name.lower(): value for name, value in headers.items()}
+        if len(body) > MAX_BYTES:
+            raise MalformedDelivery(f"a delivery may have {MAX_BYTES} bytes")
         self._verify(known.get("x-hub-signature-256", ""), body)
         kind = known.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
@@ -51,21 +89,21 @@ class Webhooks:
         delivery, event = known.get("x-github-delivery", ""), known.get("x-github-event", "")
         if not _ID.fullmatch(delivery) or not _EVENT.fullmatch(event):
             raise MalformedDelivery("X-GitHub-Delivery or X-GitHub-Event is missing or malformed")
-        if _depth(body) > MAX_DEPTH:
+        if _deeper(body, MAX_DEPTH):
             raise MalformedDelivery(f"the body is nested deeper than {MAX_DEPTH}")
-        return Delivery(self._host, delivery, event, body, at)
+        return Delivery(self._settings.name, delivery, event, body, at)
 
     def _verify(self, given: str, body: bytes) -> None:
         """Constant time, over every secret, so that one can be rotated while the other still signs.
 
         https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
         """
-        algorithm, _, signature = given.partition("=")
-        secrets = [secret for secret in self._secrets() if secret]
+        secrets = [secret for supply in self._settings.webhook_secrets if (secret := supply().strip())]
         if not secrets:
             raise SignatureError("no webhook secret is configured, so no delivery can be trusted")
+        algorithm, _, signature = given.partition("=")
         if algorithm != "sha256" or not signature:
-            raise SignatureError("X-Hub-Signature-256 is missing: set the webhook's secret")
+            raise SignatureError("X-Hub-Signature-256 is missing or empty: set the webhook's secret")
         good = False
         for secret in secrets:
             wanted = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
@@ -74,106 +112,147 @@ class Webhooks:
             raise SignatureError("the signature is wrong: the webhook's secret is not the one configured here")
 
     def decode(self, delivery: Delivery, own_login: str) -> tuple[Hint, ...]:
-        """What it hints at; never raises."""
-        try:
-            payload = decoder.decode(delivery.body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return (Ignored("the body is not the JSON that GitHub documents"),)
-        name = payload.repository.full_name if payload.repository else ""
-        if delivery.event == "ping":
-            return (Ignored("ping"),)
-        if not re.fullmatch(r"[\w.-]{1,100}/[\w.-]{1,100}", name):
-            return (Ignored(f"{delivery.event}: no repository"),)
-        decode = _DECODERS.get(delivery.event)
-        if decode is None:
+        """What it hints at; never raises. ``own_login`` may be empty: then our own echoes are hints, too."""
+        if delivery.event in _UNUSED:
+            return (Ignored(f"{delivery.event}: {_UNUSED[delivery.event]}"),)
+        known = _DECODERS.get(delivery.event)
+        if known is None:
             return (Ignored(f"{delivery.event}: not used"),)
-        return (decode(RepoRef(self._host, name), payload, own_login.lower()),)
+        decoder, hint = known
+        try:
+            event = decoder.decode(delivery.body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return (Ignored(f"{delivery.event}: the body is not the JSON that GitHub documents"),)
+        name = event.repository.full_name if event.repository else ""
+        if not _NAME.fullmatch(name):
+            return (Ignored(f"{delivery.event}: no repository"),)
+        repo = RepoRef(self._settings.name, name)
+        return (hint(Whose(repo, own_login.lower(), self._app_id, self._settings.check_prefix), event),)
 
 
-def _login(account: Account | None) -> str:
-    return account.login if account else ""
-
-
-def _pull_request(repo: RepoRef, payload: Payload, own: str) -> Hint:
-    del own
-    pull = payload.pull_request
-    if pull is None or pull.number < 1:
-        return Ignored("pull_request: no number")
-    moved = payload.action in ("synchronize", "opened")
-    return ChangeTouched(
-        ref=ChangeRef(repo, pull.number),
-        head=pull.head.sha,
-        pusher=_login(payload.sender) if moved else "",
-        updated_at=pull.updated_at,
-        why=f"pull_request.{payload.action}",
-    )
-
-
-def _review(repo: RepoRef, payload: Payload, own: str) -> Hint:
-    pull = payload.pull_request
-    if pull is None or pull.number < 1:
-        return Ignored("pull_request_review: no number")
-    if _login(payload.sender).lower() == own:
-        return Ignored("our own review")
-    return ChangeTouched(ChangeRef(repo, pull.number), pull.head.sha, why=f"pull_request_review.{payload.action}")
-
-
-def _comment(repo: RepoRef, payload: Payload, own: str) -> Hint:
-    issue = payload.issue
-    if issue is None or issue.number < 1 or issue.pull_request is None:
-        return Ignored("issue_comment: on a plain issue")
-    writer = _login(payload.comment.user if payload.comment else None).lower()
-    if _login(payload.sender).lower() == own:
-        return Ignored("our own comment")
-    if payload.action == "created" or writer == own:
-        # Somebody edited or deleted what we wrote: it is put back.
-        return ChangeTouched(ChangeRef(repo, issue.number), updated_at=issue.updated_at, why="issue_comment")
-    return Ignored(f"issue_comment.{payload.action}: edits ask for nothing")
-
-
-def _push(repo: RepoRef, payload: Payload, own: str) -> Hint:
-    del own
-    prefix = "refs/heads/"
-    if not payload.ref.startswith(prefix):
-        return Ignored("push: not a branch")
-    after = "" if payload.deleted or payload.after == _NO_COMMIT else payload.after
-    before = "" if payload.before == _NO_COMMIT else payload.before
-    branch = payload.ref.removeprefix(prefix)
-    return BranchMoved(repo, branch, before, after, _login(payload.sender), payload.forced)
-
-
-def _status(repo: RepoRef, payload: Payload, own: str) -> Hint:
-    if payload.context.startswith(OURS) and _login(payload.sender).lower() == own:
-        return Ignored("our own status")
-    return CommitTouched(repo, payload.sha, payload.context) if payload.sha else Ignored("status: no commit")
-
-
-def _check_run(repo: RepoRef, payload: Payload, own: str) -> Hint:
-    check = payload.check_run or payload.check_suite or payload.workflow_run
-    if check is None or not check.head_sha:
-        return Ignored("check: no commit")
-    if check.name.startswith(OURS) and _login(payload.sender).lower() == own:
-        return Ignored("our own check")
-    return CommitTouched(repo, check.head_sha, check.name)
-
-
-_DECODERS: Final[Mapping[str, Callable[[RepoRef, Payload, str], Hint]]] = {
-    "pull_request": _pull_request,
-    "pull_request_review": _review,
-    "issue_comment": _comment,
-    "push": _push,
-    "status": _status,
-    "check_run": _check_run,
-    "check_suite": _check_run,
-    "workflow_run": _check_run,
+_UNUSED: Final[Mapping[str, str]] = {
+    "ping": "the webhook works",
+    "merge_group": "merge queues are not looked after; what they merge is seen when it lands",
 }
 
 
-def _depth(body: bytes) -> int:
-    """How deep brackets nest outside strings; cheap, before any parser sees them."""
-    bare = re.sub(rb'"(?:[^"\\]|\\.)*"', b"", body)
-    depth = deepest = 0
-    for byte in re.findall(rb"[\[{\]}]", bare):
-        depth += 1 if byte in b"[{" else -1
-        deepest = max(deepest, depth)
-    return deepest
+def _login(account: Account | None) -> str:
+    login = account.login if account else ""
+    return login if _LOGIN.fullmatch(login) else ""
+
+
+def _sha(text: str) -> str:
+    return text if _SHA.fullmatch(text) else ""
+
+
+def _sent_by_us(whose: Whose, event: Event) -> bool:
+    return bool(whose.own) and _login(event.sender).lower() == whose.own
+
+
+def _touched(whose: Whose, pull: Pull | None, why: str, pusher: str = "") -> Hint:
+    if pull is None or not 0 < pull.number < MAX_NUMBER:
+        return Ignored(f"{why}: no number")
+    head = _sha(pull.head.sha) if pull.head else ""
+    return ChangeTouched(
+        ref=ChangeRef(whose.repo, pull.number),
+        head=head,
+        pusher=pusher if head else "",
+        updated_at=parse.moment(pull.updated_at),
+        why=why,
+    )
+
+
+def _pull_request(whose: Whose, event: PullEvent) -> Hint:
+    """Only ``synchronize`` says who pushed: whoever opens a change need not have pushed its head."""
+    action = _word(event.action)
+    if action in INDIFFERENT:
+        return Ignored(f"pull_request.{action}: nothing that matters here")
+    head = event.pull_request.head.sha if event.pull_request and event.pull_request.head else ""
+    pushed = action == "synchronize" and event.after in (None, head)
+    return _touched(whose, event.pull_request, f"pull_request.{action}", _login(event.sender) if pushed else "")
+
+
+def _review(whose: Whose, event: PullEvent) -> Hint:
+    return _touched(whose, event.pull_request, f"pull_request_review.{_word(event.action)}")
+
+
+def _comment(whose: Whose, event: CommentEvent) -> Hint:
+    issue, comment, action = event.issue, event.comment, _word(event.action)
+    if issue is None or not 0 < issue.number < MAX_NUMBER or issue.pull_request is None:
+        return Ignored("issue_comment: on a plain issue")
+    ours = comment is not None and parse.is_ours(_login(comment.user), comment.body or "", whose.own)
+    # With a person's own token their words and ours have one author; what we write bears our marker.
+    if ours and (action == "created" or _sent_by_us(whose, event)):
+        return Ignored("issue_comment: our own")
+    if action != "created" and not ours and not (comment and not whose.own and parse.has_marker(comment.body or "")):
+        return Ignored(f"issue_comment.{action}: later edits ask for nothing")
+    why = f"issue_comment.{action}" + (": ours was altered, it is put back" if ours else "")
+    return ChangeTouched(ChangeRef(whose.repo, issue.number), updated_at=parse.moment(issue.updated_at), why=why)
+
+
+def _push(whose: Whose, event: PushEvent) -> Hint:
+    prefix = "refs/heads/"
+    branch = event.ref.removeprefix(prefix)
+    if not event.ref.startswith(prefix):
+        return Ignored("push: not a branch")
+    before, after = _moved(event.before), _moved(event.after)
+    if not _BRANCH.fullmatch(branch) or before is None or after is None:
+        return Ignored("push: malformed")
+    return BranchMoved(whose.repo, branch, before, "" if event.deleted else after, _login(event.sender), event.forced)
+
+
+def _moved(text: str) -> str | None:
+    """A push's commit: empty for the zeros that mean "none", None for what is no commit at all."""
+    if text and not text.strip("0"):
+        return ""
+    return _sha(text) or None
+
+
+def _status(whose: Whose, event: StatusEvent) -> Hint:
+    """Ours, set by somebody else, is no echo: it is put right."""
+    if event.context.startswith(whose.prefix) and _sent_by_us(whose, event):
+        return Ignored("status: our own")
+    sha = _sha(event.sha)
+    return CommitTouched(whose.repo, sha, _word(event.context)) if sha else Ignored("status: no commit")
+
+
+def _check(whose: Whose, event: Event, check: Check | None) -> Hint:
+    if check is None or not _sha(check.head_sha):
+        return Ignored("check: no commit")
+    by_our_app = bool(whose.app_id) and check.app is not None and check.app.id == whose.app_id
+    if by_our_app or ((check.name or "").startswith(whose.prefix) and _sent_by_us(whose, event)):
+        return Ignored("check: our own")
+    return CommitTouched(whose.repo, check.head_sha, _word(check.name))
+
+
+def _word(text: str | None) -> str:
+    """A short word of a payload, fit for a log."""
+    return "".join(char for char in (text or "")[:100] if char.isprintable())
+
+
+_DECODERS: Final[Mapping[str, tuple[msgspec.json.Decoder[Any], Callable[[Whose, Any], Hint]]]] = {
+    "pull_request": (msgspec.json.Decoder(PullEvent), _pull_request),
+    "pull_request_review": (msgspec.json.Decoder(PullEvent), _review),
+    "issue_comment": (msgspec.json.Decoder(CommentEvent), _comment),
+    "push": (msgspec.json.Decoder(PushEvent), _push),
+    "status": (msgspec.json.Decoder(StatusEvent), _status),
+    "check_run": (msgspec.json.Decoder(CheckRunEvent), lambda whose, event: _check(whose, event, event.check_run)),
+    "check_suite": (
+        msgspec.json.Decoder(CheckSuiteEvent),
+        lambda whose, event: _check(whose, event, event.check_suite),
+    ),
+    "workflow_run": (
+        msgspec.json.Decoder(WorkflowRunEvent),
+        lambda whose, event: _check(whose, event, event.workflow_run),
+    ),
+}
+
+
+def _deeper(body: bytes, most: int) -> bool:
+    """Whether brackets nest deeper than that outside strings; linear, before any parser sees them."""
+    depth = 0
+    for match in _BRACKET.finditer(_STRING.sub(b"", body)):
+        depth += 1 if match[0] in b"[{" else -1
+        if depth > most:
+            return True
+    return False

@@ -22,6 +22,10 @@ from bot.core.model import (
 )
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MARKER: Final = "<!-- headgate:"
+"""How everything begins that we write in a conversation; it does not show."""
+WEB_FLOW: Final = "web-flow"
+"""The committer of commits that GitHub itself makes: https://github.com/web-flow"""
 
 PERMISSIONS: Final[Mapping[str, Permission]] = {
     "admin": Permission.ADMIN,
@@ -31,6 +35,7 @@ PERMISSIONS: Final[Mapping[str, Permission]] = {
     "triage": Permission.TRIAGE,
     "read": Permission.READ,
     "pull": Permission.READ,
+    "none": Permission.NONE,
 }
 
 REVIEWS: Final[Mapping[str, ReviewState]] = {
@@ -65,26 +70,40 @@ def moment(text: object) -> datetime | None:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
+def some(value: object) -> Mapping[str, Any]:
+    """A JSON object, or an empty one in place of anything else (null: a deleted account, a deleted fork)."""
+    return value if isinstance(value, dict) else {}
+
+
 def login(account: object) -> str:
     """An account's login; empty for one that was deleted (null)."""
-    return str(account.get("login") or "") if isinstance(account, dict) else ""
+    return str(some(account).get("login") or "")
+
+
+def has_marker(body: str) -> bool:
+    """Whether a comment's first line bears our marker."""
+    return body.startswith(MARKER)
+
+
+def is_ours(author: str, body: str, own: str) -> bool:
+    """Whether we wrote it: our account did, and it bears our marker. A person's token may be our account."""
+    return bool(own) and author.lower() == own.lower() and has_marker(body)
 
 
 def change(ref: ChangeRef, data: Mapping[str, Any]) -> Change:
     """``GET /repos/{r}/pulls/{n}``."""
-    head, base, author = data.get("head") or {}, data.get("base") or {}, data.get("user") or {}
-    head_repo = (head.get("repo") or {}).get("full_name")
-    merged = bool(data.get("merged_at"))
-    state = ChangeState.MERGED if merged else ChangeState.OPEN if data.get("state") == "open" else ChangeState.CLOSED
-    mergeable = {True: Mergeable.YES, False: Mergeable.NO}.get(data.get("mergeable"), Mergeable.UNKNOWN)  # type: ignore[arg-type]
+    head, base, author = some(data.get("head")), some(data.get("base")), some(data.get("user"))
+    merged = moment(data.get("merged_at"))
+    closed = ChangeState.OPEN if data.get("state") == "open" else ChangeState.CLOSED
+    labels = data.get("labels") if isinstance(data.get("labels"), list) else []
     return Change(
         ref=ref,
         title=str(data.get("title") or "")[:500],
         author=login(author),
-        state=state,
+        state=ChangeState.MERGED if merged else closed,
         head_sha=str(head.get("sha") or ""),
         head_ref=str(head.get("ref") or ""),
-        head_repo=RepoRef(ref.repo.host, head_repo) if head_repo else None,
+        head_repo=_head_repo(ref.repo, some(head.get("repo")), some(base.get("repo"))),
         base_ref=str(base.get("ref") or ""),
         base_sha=str(base.get("sha") or ""),
         created_at=moment(data.get("created_at")) or EPOCH,
@@ -93,13 +112,28 @@ def change(ref: ChangeRef, data: Mapping[str, Any]) -> Change:
         body=str(data.get("body") or "")[:20000],
         author_is_bot=author.get("type") == "Bot",
         draft=bool(data.get("draft")),
-        labels=tuple(str(label.get("name") or "") for label in data.get("labels") or ())[:100],
-        mergeable=mergeable,
-        merged_at=moment(data.get("merged_at")),
+        labels=tuple(str(some(label).get("name") or "") for label in labels or ())[:100],
+        mergeable=_mergeable(data.get("mergeable")),
+        merged_at=merged,
         merged_by=login(data.get("merged_by")),
         merge_sha=str(data.get("merge_commit_sha") or "") if merged else "",
         locked=bool(data.get("locked")),
     )
+
+
+def _head_repo(ours: RepoRef, head: Mapping[str, Any], base: Mapping[str, Any]) -> RepoRef | None:
+    """Compared by id: the operator may spell the name otherwise, or the repository was renamed."""
+    name = head.get("full_name")
+    if not isinstance(name, str) or not name:
+        return None
+    same = head.get("id") is not None and head.get("id") == base.get("id")
+    return ours if same else RepoRef(ours.host, name)
+
+
+def _mergeable(value: object) -> Mergeable:
+    if value is True:
+        return Mergeable.YES
+    return Mergeable.NO if value is False else Mergeable.UNKNOWN
 
 
 def review(data: Mapping[str, Any]) -> Review | None:
@@ -114,16 +148,20 @@ def review(data: Mapping[str, Any]) -> Review | None:
 def comment(data: Mapping[str, Any], own: str) -> Comment:
     """One comment of the conversation."""
     author, created = login(data.get("user")), moment(data.get("created_at")) or EPOCH
-    updated = moment(data.get("updated_at"))
+    updated, body = moment(data.get("updated_at")), str(data.get("body") or "")[:70000]
     edited = updated if updated and updated > created else None
-    ours = bool(own) and author.lower() == own.lower()
-    return Comment(str(data.get("id")), author, str(data.get("body") or "")[:70000], created, edited, ours)
+    return Comment(str(data.get("id")), author, body, created, edited, is_ours(author, body, own))
 
 
 def commit(data: Mapping[str, Any]) -> Commit:
-    """One commit of the change; the logins are the accounts GitHub matched, not what git says."""
+    """One commit of the change; the logins are the accounts GitHub matched, not what git says.
+
+    Anybody may write the web editor's name and address into a commit; its signature nobody else can make.
+    """
     committer = login(data.get("committer"))
-    return Commit(str(data.get("sha") or ""), login(data.get("author")), committer, committer == "web-flow")
+    verified = some(some(data.get("commit")).get("verification")).get("verified") is True
+    via_web = committer == WEB_FLOW and verified
+    return Commit(str(data.get("sha") or ""), login(data.get("author")), committer, via_web)
 
 
 def status(data: Mapping[str, Any]) -> HostCheck:
@@ -136,10 +174,18 @@ def check_run(data: Mapping[str, Any]) -> HostCheck:
     """A check run; pending until it is completed."""
     done = data.get("status") == "completed"
     state = CONCLUSIONS.get(str(data.get("conclusion")), CheckState.PENDING) if done else CheckState.PENDING
-    return HostCheck(str(data.get("name") or ""), state, str((data.get("app") or {}).get("slug") or ""))
+    return HostCheck(str(data.get("name") or ""), state, str(some(data.get("app")).get("slug") or ""))
 
 
 def permission(data: Mapping[str, Any]) -> Permission:
-    """The finer ``role_name`` where there is one, else ``permission``; a custom role counts as its base."""
+    """Somebody's permission; a custom role counts as what it was made from.
+
+    ``GET …/collaborators/{login}/permission`` has ``role_name`` and the coarser ``permission``;
+    an entry of ``GET …/collaborators`` has ``role_name`` and flags.
+    """
     by_role = PERMISSIONS.get(str(data.get("role_name")))
-    return by_role if by_role is not None else PERMISSIONS.get(str(data.get("permission")), Permission.NONE)
+    if by_role is not None:
+        return by_role
+    flags = [name for name, granted in some(data.get("permissions")).items() if granted is True]
+    held = [PERMISSIONS[name] for name in (*flags, str(data.get("permission"))) if name in PERMISSIONS]
+    return max(held, default=Permission.NONE)

@@ -1,18 +1,19 @@
-"""The parts of GitHub's webhooks that are used, and nothing else.
+"""The parts of GitHub's webhooks that are used, and nothing else: one small shape per event.
 
 https://docs.github.com/en/webhooks/webhook-events-and-payloads
 """
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import msgspec
 
 
 class Account(msgspec.Struct):
     login: str = ""
-    type: str = ""
+
+
+class Application(msgspec.Struct):
+    id: int = 0
 
 
 class Repository(msgspec.Struct):
@@ -21,52 +22,69 @@ class Repository(msgspec.Struct):
 
 class End(msgspec.Struct):
     sha: str = ""
-    ref: str = ""
 
 
 class Pull(msgspec.Struct):
     number: int = 0
-    head: End = msgspec.field(default_factory=End)
-    base: End = msgspec.field(default_factory=End)
-    updated_at: datetime | None = None
+    head: End | None = None
+    updated_at: object = None
 
 
 class Issue(msgspec.Struct):
     number: int = 0
     pull_request: dict[str, object] | None = None
-    updated_at: datetime | None = None
+    updated_at: object = None
 
 
 class Comment(msgspec.Struct):
-    id: int = 0
     user: Account | None = None
+    body: str | None = None
 
 
 class Check(msgspec.Struct):
-    name: str = ""
     head_sha: str = ""
+    name: str | None = None
+    app: Application | None = None
 
 
-class Payload(msgspec.Struct):
-    """Any event: whatever a key's event does not have keeps its default."""
+class Event(msgspec.Struct):
+    """What every event has."""
 
-    action: str = ""
-    sender: Account | None = None
     repository: Repository | None = None
+    sender: Account | None = None
+    action: str | None = None
+
+
+class PullEvent(Event):
     pull_request: Pull | None = None
+    after: str | None = None
+
+
+class CommentEvent(Event):
     issue: Issue | None = None
     comment: Comment | None = None
-    check_run: Check | None = None
-    check_suite: Check | None = None
-    workflow_run: Check | None = None
+
+
+class PushEvent(Event):
     ref: str = ""
     before: str = ""
     after: str = ""
     deleted: bool = False
     forced: bool = False
+
+
+class StatusEvent(Event):
     sha: str = ""
     context: str = ""
-    zen: str = ""
 
 
-decoder = msgspec.json.Decoder(Payload, strict=False)
+class CheckRunEvent(Event):
+    check_run: Check | None = None
+
+
+class CheckSuiteEvent(Event):
+    check_suite: Check | None = None
+
+
+class WorkflowRunEvent(Event):
+    workflow_run: Check | None = None

@@ -1,0 +1,220 @@
+"""What we read on GitHub: changes, people, listings. A list that was cut says so."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from bot.core.errors import HostDenied, HostGone
+from bot.core.model import Change, ChangeRef, Comment, Commit, HostCheck, HostFacts, Permission, RepoRef, Review
+from bot.hosts.github import parse
+from bot.hosts.github.account import Account
+from bot.hosts.github.client import Client
+from bot.ports import ChangeStub
+
+MOST: Final = 3000
+"""Reviews, comments, checks or people of one list that are read."""
+MOST_COMMITS: Final = 250
+"""GitHub lists no more commits of a pull request:
+https://docs.github.com/en/rest/pulls/pulls#list-commits-on-a-pull-request"""
+MOST_STUBS: Final = 2000
+PEOPLE_SECONDS: Final = 300.0
+
+_ADDRESSED: Final = re.compile(r"^[ \t]*(?:/|@|headgate\b)", re.IGNORECASE | re.MULTILINE)
+
+
+class Reads:
+    """Reads with the account's clients. Each raises HostBusy, HostDenied or HostGone, and only those."""
+
+    def __init__(self, account: Account, check_prefix: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._account = account
+        self._prefix = check_prefix
+        self._clock = clock
+        self._people: dict[str, tuple[float, dict[str, Permission]]] = {}
+        self._permissions: dict[tuple[str, str], tuple[float, Permission]] = {}
+        self._renamed: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def client(self, repo: RepoRef) -> Client:
+        """Who may speak about it."""
+        return self._account.client(repo.path)
+
+    def at(self, repo: RepoRef) -> str:
+        """The repository's path in the API, under its present name as far as we know."""
+        return f"/repos/{quote(self._renamed.get(repo.path, repo.path))}"
+
+    # ------------------------------------------------------------------------------------------- change
+
+    def change(self, ref: ChangeRef, *, known: HostFacts | None, checks: bool) -> HostFacts:
+        """Three calls (free while nothing changed), and the commits and the pusher when the head is a new one."""
+        data = self.client(ref.repo).get(f"{self.at(ref.repo)}/pulls/{ref.number}")
+        self._learn_name(ref.repo, data)
+        change = parse.change(ref, data)
+        reviews, whole_reviews = self._reviews(ref)
+        comments, whole_comments = self._comments(ref)
+        commits, whole_commits = self._commits(change, known)
+        found, whole_checks = self._checks(ref.repo, change.head_sha) if checks else ((), True)
+        return HostFacts(
+            change=change,
+            reviews=reviews,
+            comments=comments,
+            commits=commits,
+            checks=found,
+            permissions=self._permissions_for(change, reviews, comments, known),
+            pushers=self._pushers(change, known),
+            complete=whole_reviews and whole_comments and whole_commits and whole_checks,
+        )
+
+    def _learn_name(self, repo: RepoRef, data: Mapping[str, Any]) -> None:
+        """GitHub redirects to a renamed repository, but loses the query on the way: use the present name."""
+        name = parse.some(parse.some(data.get("base")).get("repo")).get("full_name")
+        if isinstance(name, str) and name and name.lower() != self._renamed.get(repo.path, repo.path).lower():
+            self._renamed[repo.path] = name
+
+    def _reviews(self, ref: ChangeRef) -> tuple[tuple[Review, ...], bool]:
+        found, whole = self.client(ref.repo).all(f"{self.at(ref.repo)}/pulls/{ref.number}/reviews", MOST)
+        return tuple(review for each in found if (review := parse.review(each))), whole
+
+    def _comments(self, ref: ChangeRef) -> tuple[tuple[Comment, ...], bool]:
+        """All of them: that one is missing can be seen in no other way."""
+        found, whole = self.client(ref.repo).all(f"{self.at(ref.repo)}/issues/{ref.number}/comments", MOST)
+        own = self._account.own_login()
+        return tuple(parse.comment(each, own) for each in found), whole
+
+    def _commits(self, change: Change, known: HostFacts | None) -> tuple[tuple[Commit, ...], bool]:
+        """As known while head and base branch are the same; GitHub cuts the list without saying so."""
+        usable = known is not None and known.complete and known.change.base_ref == change.base_ref
+        if known is not None and usable and known.commits and known.commits[-1].sha == change.head_sha:
+            return known.commits, True
+        path = f"{self.at(change.ref.repo)}/pulls/{change.ref.number}/commits"
+        found, whole = self.client(change.ref.repo).all(path, MOST_COMMITS)
+        return tuple(parse.commit(each) for each in found), whole and len(found) < MOST_COMMITS
+
+    def _checks(self, repo: RepoRef, sha: str) -> tuple[tuple[HostCheck, ...], bool]:
+        """What others reported on the head; ours are never read back."""
+        client, path = self.client(repo), f"{self.at(repo)}/commits/{quote(sha)}"
+        statuses, whole_statuses = client.all(f"{path}/status", MOST, "statuses")
+        runs, whole_runs = client.all(f"{path}/check-runs", MOST, "check_runs")
+        found = [*map(parse.status, statuses), *map(parse.check_run, runs)]
+        return tuple(
+            check for check in found if not check.name.startswith(self._prefix)
+        ), whole_statuses and whole_runs
+
+    def _permissions_for(
+        self, change: Change, reviews: tuple[Review, ...], comments: tuple[Comment, ...], known: HostFacts | None
+    ) -> Mapping[str, Permission]:
+        """Of those whose word may matter: author, reviewers, and who seems to have said a command."""
+        repo = change.ref.repo
+        speakers = {each.author for each in comments if not each.ours and _ADDRESSED.search(each.body)}
+        wanted = {change.author, *(review.author for review in reviews), *speakers}
+        listed = self.people(repo)
+        found = {**(known.permissions if known else {}), **listed}
+        for login in sorted(wanted):
+            if login and login.lower() not in listed:
+                found[login.lower()] = self.permission(repo, login)
+        return found
+
+    def _pushers(self, change: Change, known: HostFacts | None) -> Mapping[str, str]:
+        """Those known, and the head's; asked again while the host cannot say."""
+        pushers = {sha: login for sha, login in (known.pushers if known else {}).items() if login}
+        if change.head_sha not in pushers:
+            pushers[change.head_sha] = self._pusher(change)
+        return pushers
+
+    def _pusher(self, change: Change) -> str:
+        """Who pushed the head, from the activity of its branch; empty when the host does not say.
+
+        https://docs.github.com/en/rest/repos/repos#list-repository-activities
+        """
+        repo = change.head_repo
+        if repo is None:
+            return ""
+        query = urlencode({"ref": f"refs/heads/{change.head_ref}"})
+        try:
+            found = next(self.client(change.ref.repo).pages(f"{self.at(repo)}/activity?{query}"), [])
+        except (HostDenied, HostGone):
+            return ""
+        return next((parse.login(each.get("actor")) for each in found if each.get("after") == change.head_sha), "")
+
+    # ------------------------------------------------------------------------------------------- people
+
+    def permission(self, repo: RepoRef, login: str) -> Permission:
+        """Somebody's permission, asked once in five minutes; NONE for who is not there."""
+        key, now = (repo.path, login.lower()), self._clock()
+        with self._lock:
+            at, cached = self._permissions.get(key, (None, Permission.NONE))
+        if at is not None and now - at < PEOPLE_SECONDS:
+            return cached
+        path = f"{self.at(repo)}/collaborators/{quote(login, safe='')}/permission"
+        try:
+            found = parse.permission(self.client(repo).get(path))
+        except HostGone:
+            found = Permission.NONE
+        with self._lock:
+            self._permissions[key] = (now, found)
+        return found
+
+    def people(self, repo: RepoRef) -> Mapping[str, Permission]:
+        """Collaborators as far as our account may list them, asked once in five minutes."""
+        now = self._clock()
+        with self._lock:
+            at, cached = self._people.get(repo.path, (None, {}))
+        if at is not None and now - at < PEOPLE_SECONDS:
+            return cached
+        try:
+            listed, _ = self.client(repo).all(f"{self.at(repo)}/collaborators", MOST)
+        except (HostDenied, HostGone):
+            listed = []
+        found = {parse.login(each).lower(): parse.permission(each) for each in listed if parse.login(each)}
+        with self._lock:
+            self._people[repo.path] = (now, found)
+        return found
+
+    # ----------------------------------------------------------------------------------------- listings
+
+    def moved_changes(self, repo: RepoRef, since: datetime | None) -> tuple[ChangeStub, ...]:
+        """Open changes, and closed ones updated after ``since``; newest first."""
+        found = {stub.ref.number: stub for stub in self._stubs(repo, "open", None)}
+        if since is not None:
+            found |= {stub.ref.number: stub for stub in self._stubs(repo, "closed", since)}
+        return tuple(sorted(found.values(), key=lambda stub: (stub.updated_at, stub.ref.number), reverse=True))
+
+    def _stubs(self, repo: RepoRef, state: str, since: datetime | None) -> list[ChangeStub]:
+        query = urlencode({"state": state, "sort": "updated", "direction": "desc"})
+        found: list[ChangeStub] = []
+        for page in self.client(repo).pages(f"{self.at(repo)}/pulls?{query}"):
+            for each in page:
+                stub = _stub(repo, each)
+                if stub is None or stub.open != (state == "open"):
+                    continue
+                if since is not None and stub.updated_at < since:
+                    return found
+                found.append(stub)
+            if len(found) >= MOST_STUBS:
+                break
+        return found
+
+    def changes_of_commit(self, repo: RepoRef, sha: str) -> tuple[int, ...]:
+        """Merged pull requests that brought the commit; none for a commit the host does not know."""
+        try:
+            items, _ = self.client(repo).all(f"{self.at(repo)}/commits/{quote(sha)}/pulls", MOST)
+        except HostGone:
+            return ()
+        return tuple(int(each["number"]) for each in items if each.get("merged_at") and each.get("number"))
+
+    def default_branch(self, repo: RepoRef) -> str:
+        """The repository's default branch."""
+        return str(self.client(repo).get(self.at(repo)).get("default_branch") or "main")
+
+
+def _stub(repo: RepoRef, data: Mapping[str, Any]) -> ChangeStub | None:
+    number = data.get("number")
+    if not isinstance(number, int):
+        return None
+    change = parse.change(ChangeRef(repo, number), data)
+    return ChangeStub(change.ref, change.head_sha, change.updated_at, data.get("state") == "open")

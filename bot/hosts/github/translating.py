@@ -1,0 +1,93 @@
+"""What goes wrong on the wire, in the port's words: busy, denied, gone, or unclear; and never a secret in them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+import requests
+from github import GithubException
+
+from bot.core.errors import ConfigError, HostBusy, HostDenied, HostError, HostGone, HostUnclear
+
+LONGEST_WAIT: Final = 3600.0
+SECONDARY_WAIT: Final = 60.0
+"""https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api: without a word of the
+host's own, wait at least a minute."""
+
+
+@contextmanager
+def translating(verb: str) -> Iterator[None]:
+    """Exceptions of the libraries below become HostBusy, HostDenied or HostUnclear."""
+    try:
+        yield
+    except (requests.RequestException, OSError) as error:
+        # Only the kind of error is told: its text may hold headers.
+        if verb != "GET":
+            raise HostUnclear(f"{verb}: the connection was lost ({type(error).__name__})") from None
+        raise HostBusy(f"the host cannot be reached ({type(error).__name__})", 10.0) from None
+    except ConfigError as error:
+        raise HostDenied(str(error)) from None
+    except GithubException as error:
+        raise failure(verb, "", error.status, {}, json.dumps(error.data, default=str)) from None
+    except RuntimeError as error:
+        # PyGithub's word for a redirection to another host or scheme: the configured address is wrong.
+        raise HostDenied(f"the host's address is wrong: {str(error)[:200]}") from None
+
+
+def failure(verb: str, path: str, status: int, headers: Mapping[str, str], text: str) -> HostError:
+    """What the caller should do about an answer of 400 or more. ``headers`` have lower-case names."""
+    said = words(text)
+    what = f"{verb} {path.partition('?')[0]}: {status} {said}".strip()
+    wait = pause(status, headers, said)
+    if wait is not None:
+        return HostBusy(what, wait)
+    if status in (404, 410):
+        return HostGone(what)
+    if status >= 500:
+        return HostUnclear(what) if verb != "GET" else HostBusy(what, _retry_after(headers) or 10.0)
+    return HostDenied(what)
+
+
+def pause(status: int, headers: Mapping[str, str], said: str) -> float | None:
+    """Seconds to stay silent after a primary or secondary limit; None when it is no limit."""
+    if status not in (403, 429):
+        return None
+    after = _retry_after(headers)
+    if after is not None:
+        return after
+    reset = headers.get("x-ratelimit-reset", "")
+    if headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal():
+        return min(max(float(reset) - time.time(), 1.0), LONGEST_WAIT)
+    if status == 429 or "rate limit" in said.lower():
+        return SECONDARY_WAIT
+    return None
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    after = headers.get("retry-after", "")
+    return min(float(after), LONGEST_WAIT) if after.isascii() and after.isdecimal() else None
+
+
+def parsed(text: str | None) -> Any:
+    """JSON, or None for what is none."""
+    try:
+        return json.loads(text) if text else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def words(text: str | None) -> str:
+    """The host's message and what it finds wrong, on one printable line."""
+    data = parsed(text)
+    if not isinstance(data, dict):
+        return ""
+    found = [str(data.get("message") or "")]
+    errors = data.get("errors")
+    for each in errors[:5] if isinstance(errors, list) else ():
+        found.append(str(each.get("message") or each.get("code") or "") if isinstance(each, dict) else str(each))
+    line = "; ".join(dict.fromkeys(part for part in found if part))
+    return "".join(char if char.isprintable() else " " for char in line)[:300]
