@@ -107,6 +107,7 @@ class World:
 
     def __init__(self, tmp: Path, *, mode: str = "enforce", approvals: int = 1, rules: str = "", prod: str = "",
                  config: str = CONFIG, files: dict[str, str] | None = None) -> None:  # fmt: skip
+        self.text = config
         self.live = tmp / "live"
         self.live.mkdir()
         for name in ("dev_web", "prod_web"):
@@ -248,6 +249,7 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
         made.append(World(tmp_path, **words))  # type: ignore[arg-type]
         return made[-1]
 
+    make.project = project  # type: ignore[attr-defined]
     yield make
     for world in made:
         world.stop()
