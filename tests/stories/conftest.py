@@ -54,10 +54,12 @@ listen: {{webhooks: "127.0.0.1:1", pages: "127.0.0.1:2"}}
 hosts:
   github: {{url: "{forge}", token_file: token, webhook_secret_file: hook}}
 repositories:
-  - {{match: github/acme/infra, branches: [main], mode: {mode}, environments: {{prod: ["prod/**"], dev: ["**"]}}{rules}}}
+  - {{match: github/acme/infra, branches: [main], mode: {mode},
+     environments: {{prod: ["prod/**"], dev: ["**"]}}{rules}}}
 environments:
   dev: {{approvals: 0, plan: {{env: {{LIVE: "{live}"}}}}, deploy: {{env: {{LIVE: "{live}"}}}}}}
-  prod: {{approvals: {approvals}, after: [dev], plan: {{env: {{LIVE: "{live}"}}}}, deploy: {{env: {{LIVE: "{live}"}}}}{prod}}}
+  prod: {{approvals: {approvals}, after: [dev],
+         plan: {{env: {{LIVE: "{live}"}}}}, deploy: {{env: {{LIVE: "{live}"}}}}{prod}}}
 chat:
   - {{to: {{webhook: {{url: "{chat}", secret_file: chat}}}}}}
 """
@@ -139,7 +141,7 @@ class World:
                 approvals=approvals,
                 rules=rules,
                 prod=prod,
-            )  # fmt: skip
+            )
         )
         self.wiring = Wiring(self.config)
         self.queue = InProcessQueue()
