@@ -65,6 +65,14 @@ class ReleaseTarget:
 
 
 @dataclass(frozen=True, slots=True)
+class ThawBranch:
+    """A maintainer looked at the rewritten target branch: deploys from it go on."""
+
+    branch: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tell:
     """A chat message; told once per key. ``kind``: started, succeeded, failed, waiting, stray."""
 
@@ -147,7 +155,17 @@ class WakeAt:
 
 
 StateEffect = (
-    StartRun | CancelRun | OpenGate | CloseGate | Judge | RecordMerge | ReleaseTarget | Tell | Note | NotePlanning
+    StartRun
+    | CancelRun
+    | OpenGate
+    | CloseGate
+    | Judge
+    | RecordMerge
+    | ReleaseTarget
+    | ThawBranch
+    | Tell
+    | Note
+    | NotePlanning
 )
 HostEffect = PublishComment | PublishCheck | Say | MergeChange | PublishDeployment
 Effect = StateEffect | HostEffect | WakeAt

@@ -18,6 +18,7 @@ from bot.core.effects import (
     StartRun,
     StateEffect,
     Tell,
+    ThawBranch,
 )
 from bot.core.record import AuditEntry, GateRecord, Intent, Judgement, Memory
 from bot.core.runs import Run, RunKind
@@ -38,6 +39,7 @@ class Folded:
     tells: list[Tell] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
     release: list[str] = field(default_factory=list)
+    thaw: str = ""
 
 
 def fold(snapshot: Snapshot, effects: Iterable[StateEffect]) -> Folded:
@@ -78,8 +80,11 @@ def _one(snapshot: Snapshot, folded: Folded, effect: StateEffect) -> None:
         case ReleaseTarget(target=target, by=by):
             folded.release.append(target)
             folded.audit.append(AuditEntry(by, "target.release", subject, {"target": target}))
+        case ThawBranch(branch=branch, by=by):
+            folded.thaw = branch
+            folded.audit.append(AuditEntry(by, "branch.thaw", subject, {"branch": branch}))
         case Tell():
-            folded.memory = having_said(memory, effect.key)
+            folded.memory = having_said(memory, told(effect))
             folded.tells.append(effect)
         case Note(key=key):
             folded.memory = having_said(memory, key)
@@ -113,6 +118,11 @@ def _judged(folded: Folded, subject: str, effect: Judge) -> None:
         detail = {"verb": verb, "judgement": effect.judgement.value, "permission": effect.permission.name.lower()}
         folded.audit.append(AuditEntry(request.author, "request.judged", subject, detail))
     folded.memory = replace(folded.memory, requests=tuple(judged))
+
+
+def told(tell: Tell) -> str:
+    """The key under which a chat message is remembered; a comment about the same thing has its own."""
+    return f"tell:{tell.key}"
 
 
 def having_said(memory: Memory, key: str) -> Memory:

@@ -254,15 +254,10 @@ def _checks(snapshot: Snapshot) -> Iterable[Reason]:
 
 
 def _frozen(snapshot: Snapshot) -> Iterable[Reason]:
-    for fact in snapshot.targets.values():
-        if fact.frozen:
-            yield Reason(
-                f"frozen.{fact.target}",
-                Status.DENIED,
-                f"Deploys here are frozen: {fact.frozen}",
-                who=("a maintainer",),
-                how="`/unlock` after looking",
-            )
+    if snapshot.frozen:
+        text = f"Deploys from `{snapshot.change.base_ref}` are frozen: {snapshot.frozen}"
+        who = maintainers(snapshot) or ("a maintainer",)
+        yield Reason("frozen", Status.DENIED, text, who=who, how="`/unlock` after looking")
 
 
 def maintainers(snapshot: Snapshot) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ def tally(
         if review.state is not ReviewState.APPROVED:
             continue
         why = _unqualified(snapshot, review, helped)
-        if not why and postdate and review.submitted_at < postdate:
+        if not why and postdate and review.submitted_at < postdate.replace(microsecond=0):
             why = "given before an earlier change left its work undeployed here"
         if not why:
             why = _uncovered(snapshot, review, current, survive)

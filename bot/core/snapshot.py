@@ -27,7 +27,6 @@ class TargetFact:
     deployed_order: int = 0
     locked_by: str = ""
     locked_since: datetime | None = None
-    frozen: str = ""
     ahead: tuple[Intent, ...] = ()
     inherited: tuple[Intent, ...] = ()
 
@@ -73,6 +72,8 @@ class Snapshot:
     """Direct pushes to the target branch that no change explains, oldest first, as sentences."""
     people: Mapping[str, Permission] = field(default_factory=dict)
     """Who has which permission in the repository, as far as the host lets us list them (lower-cased login)."""
+    frozen: str = ""
+    """Why deploys from the target branch are frozen (it was rewritten); empty when they are not."""
     paused: str = ""
     bot: str = ""
     link: str = ""

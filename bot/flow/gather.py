@@ -63,7 +63,16 @@ def _with_host(services: Services, host: Host, row: ChangeRow, now: datetime) ->
     facts = host.change(row.ref, known=memory.host, checks=checks)
     facts = replace(facts, read_at=now)
     pushers = {**memory.pushers, **facts.pushers, **_noted_pushers(services, facts)}
-    memory = replace(memory, host=facts, pushers={sha: who for sha, who in pushers.items() if who})
+    known = {comment.id for comment in facts.comments}
+    # A page of ours that is missing was deleted, or the host's list is stale: it is written again under its id,
+    # which is harmless when it is still there.
+    pages = tuple((name, digest if name in known else "") for name, digest in memory.published.pages)
+    memory = replace(
+        memory,
+        host=facts,
+        pushers={sha: who for sha, who in pushers.items() if who},
+        published=replace(memory.published, pages=pages),
+    )
     return absorb_comments(memory, services.settings.instance, host.own_login(), now), True
 
 
@@ -225,6 +234,7 @@ def snapshot_of(
         intents=services.store.intents_of(ref),
         rivals=_rivals(services, ref, selection),
         people=view.people,
+        frozen=services.store.frozen(ref.repo, memory.host.change.base_ref) if memory.host else "",
         paused=services.store.setting("paused") or "",
         bot=view.bot,
         link=f"{public_url(services)}/changes/{ref.repo}/{ref.number}",
@@ -261,7 +271,6 @@ def _target(services: Services, ref: ChangeRef, target: str, memory: Memory) -> 
         deployed_order=row.deployed_order,
         locked_by=row.locked_by,
         locked_since=row.locked_since,
-        frozen=row.frozen,
         ahead=tuple(intent for intent in others if order is not None and intent.state is IntentState.WAITING),
         inherited=tuple(intent for intent in others if intent.state is IntentState.STOPPED),
     )

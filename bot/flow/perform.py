@@ -60,6 +60,7 @@ def perform_state(
         messages=messages,
         audit=tuple(folded.audit),
         release=tuple(folded.release),
+        thaw=folded.thaw,
         targets=_targets(snapshot.selection),
     )
     written = services.store.commit_change(row, commit, snapshot.now)

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 
 from bot.core.config.server import rules_for
 from bot.core.errors import HostError
-from bot.core.model import ChangeRef, RepoRef
+from bot.core.model import ChangeRef, HostFacts, RepoRef
 from bot.flow.gather import default_branch, head_setting
 from bot.flow.perform import wants
 from bot.flow.services import Services
-from bot.ports import AuditEntry, Host, JobKind, Message
+from bot.ports import AuditEntry, ChangeStub, Host, JobKind, Message
 
 log = logging.getLogger(__name__)
 
@@ -103,8 +103,16 @@ def _report(services: Services, repo: RepoRef, key: str, title: str, body: str) 
 # --------------------------------------------------------------------------------------------- poll
 
 
+SAME_MOMENT = timedelta(seconds=2)
 OVERLAP = timedelta(minutes=2)
 """Listings are asked for a little further back than the last one, as hosts' clocks and indexes lag."""
+
+
+def _moved(facts: HostFacts, stub: ChangeStub) -> bool:
+    """Hosts tell whole seconds: what was read in the very second of the last update may have missed some of it."""
+    if facts.change.head_sha != stub.head_sha or facts.change.updated_at < stub.updated_at:
+        return True
+    return facts.read_at is None or stub.updated_at >= facts.read_at - SAME_MOMENT
 
 
 def poll(services: Services, repo: RepoRef) -> int:
@@ -125,7 +133,7 @@ def poll(services: Services, repo: RepoRef) -> int:
             facts = row.memory.host if row else None
             if facts is None and not stub.open:
                 continue
-            if facts is None or facts.change.updated_at < stub.updated_at or facts.change.head_sha != stub.head_sha:
+            if facts is None or _moved(facts, stub):
                 services.store.mark_dirty(stub.ref, refetch=True)
                 services.queue.put(JobKind.ADVANCE, str(stub.ref))
                 marked += 1

@@ -71,6 +71,8 @@ class Commit:
     effect_sets: Mapping[str, EffectSet] = field(default_factory=dict)
     release: tuple[str, ...] = ()
     """Targets whose lock a person told us to release."""
+    thaw: str = ""
+    """A branch from which deploys may go on again."""
     targets: tuple[str, ...] | None = None
     """Targets the change concerns now, for :meth:`Targets.changes_on`; None leaves them as they are."""
 
@@ -217,6 +219,10 @@ class Targets(Protocol):
 
     def changes_on(self, targets: Sequence[str]) -> tuple[tuple[str, ChangeRef], ...]:
         """(target, open change) pairs: which open changes concern these targets."""
+        ...
+
+    def frozen(self, repo: RepoRef, branch: str) -> str:
+        """Why deploys from a branch are frozen; empty when they are not."""
         ...
 
     def freeze(self, repo: RepoRef, branch: str, reason: str) -> None: ...

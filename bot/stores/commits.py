@@ -23,6 +23,8 @@ def commit(connection: Connection, row: ChangeRow, decided: Commit, now: datetim
         targets.add_intent(connection, intent, branch)
     for target in sorted(decided.release):
         leases.give_up(connection, target, now)
+    if decided.thaw:
+        targets.freeze(connection, row.ref.repo, decided.thaw, "", now)
     if decided.targets is not None:
         targets.concern(connection, row.ref, decided.targets)
     outbox.add_all(connection, decided.messages, now)

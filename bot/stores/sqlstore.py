@@ -165,6 +165,9 @@ class SqlStore:
     def changes_on(self, targets: Sequence[str]) -> tuple[tuple[str, ChangeRef], ...]:
         return self._db.read(lambda c: changes_on(c, targets))
 
+    def frozen(self, repo: RepoRef, branch: str) -> str:
+        return self._db.read(lambda c: targets.branch_frozen(c, repo, branch))
+
     def freeze(self, repo: RepoRef, branch: str, reason: str) -> None:
         """Stop every deploy from a branch; an empty reason lets them go on."""
         now = self._clock.now()

@@ -40,7 +40,7 @@ def take(connection: Connection, run: Run, branch: str, now: datetime) -> Target
     standing = TargetRow(**row._asdict(), frozen=_frozen(connection, _branches(target)))
     if overtaken(standing, run):
         return standing
-    if standing.locked_by or standing.frozen or _branch_frozen(connection, run.change.repo, branch):
+    if standing.locked_by or standing.frozen or branch_frozen(connection, run.change.repo, branch):
         return None
     if _earlier_waits(connection, run):
         return None
@@ -170,9 +170,10 @@ def _branches(target: str) -> Select[Any]:
     return select(freezes.c.reason).join(intents, frozen_here).where(intents.c.target == target)
 
 
-def _branch_frozen(connection: Connection, repo: RepoRef, branch: str) -> bool:
+def branch_frozen(connection: Connection, repo: RepoRef, branch: str) -> str:
+    """Why deploys from a branch are frozen; empty when they are not."""
     here = select(freezes.c.reason).where(freezes.c.repo == str(repo), freezes.c.branch == branch)
-    return bool(_frozen(connection, here))
+    return _frozen(connection, here)
 
 
 def _frozen(connection: Connection, query: Select[Any]) -> str:

@@ -54,10 +54,12 @@ listen: {{webhooks: "127.0.0.1:1", pages: "127.0.0.1:2"}}
 hosts:
   github: {{url: "{forge}", token_file: token, webhook_secret_file: hook}}
 repositories:
-  - {{match: github/acme/infra, branches: [main], mode: {mode}, environments: {{prod: ["prod/**"], dev: ["**"]}}{rules}}}
+  - {{match: github/acme/infra, branches: [main], mode: {mode},
+     environments: {{prod: ["prod/**"], dev: ["**"]}}{rules}}}
 environments:
   dev: {{approvals: 0, plan: {{env: {{LIVE: "{live}"}}}}, deploy: {{env: {{LIVE: "{live}"}}}}}}
-  prod: {{approvals: {approvals}, after: [dev], plan: {{env: {{LIVE: "{live}"}}}}, deploy: {{env: {{LIVE: "{live}"}}}}{prod}}}
+  prod: {{approvals: {approvals}, after: [dev],
+         plan: {{env: {{LIVE: "{live}"}}}}, deploy: {{env: {{LIVE: "{live}"}}}}{prod}}}
 chat:
   - {{to: {{webhook: {{url: "{chat}", secret_file: chat}}}}}}
 """
@@ -107,6 +109,7 @@ class World:
 
     def __init__(self, tmp: Path, *, mode: str = "enforce", approvals: int = 1, rules: str = "", prod: str = "",
                  config: str = CONFIG, files: dict[str, str] | None = None) -> None:  # fmt: skip
+        self.text = config
         self.live = tmp / "live"
         self.live.mkdir()
         for name in ("dev_web", "prod_web"):
@@ -138,7 +141,7 @@ class World:
                 approvals=approvals,
                 rules=rules,
                 prod=prod,
-            )  # fmt: skip
+            )
         )
         self.wiring = Wiring(self.config)
         self.queue = InProcessQueue()
@@ -248,6 +251,7 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
         made.append(World(tmp_path, **words))  # type: ignore[arg-type]
         return made[-1]
 
+    make.project = project  # type: ignore[attr-defined]
     yield make
     for world in made:
         world.stop()

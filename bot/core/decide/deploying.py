@@ -204,12 +204,11 @@ def _waits_for(snapshot: Snapshot, project: Project) -> str:
     """What must happen first, in words; empty when nothing."""
     if snapshot.paused:
         return f"deploys are paused: {snapshot.paused}"
+    if snapshot.frozen:
+        return f"deploys from {snapshot.change.base_ref} are frozen: {snapshot.frozen}"
     fact = snapshot.targets.get(project.target)
-    if fact is not None:
-        if fact.frozen:
-            return f"deploys here are frozen: {fact.frozen}"
-        if fact.ahead:
-            return f"{fact.ahead[0].change.number} which was merged before it"
+    if fact is not None and fact.ahead:
+        return f"#{fact.ahead[0].change.number}, which was merged before it"
     undone = {
         intent.project
         for intent in snapshot.intents

@@ -17,7 +17,7 @@ from bot.core.decide.deploying import (
 )
 from bot.core.decide.gating import gate_open
 from bot.core.decide.planning import stranger
-from bot.core.effects import Judge, ReleaseTarget, StateEffect
+from bot.core.effects import Judge, ReleaseTarget, StateEffect, ThawBranch
 from bot.core.face.explain import explain, help_text
 from bot.core.gate import standing_holds
 from bot.core.model import ChangeState, Permission
@@ -216,13 +216,15 @@ def _accept(snapshot: Snapshot, request: Request, command: Command, wanted: list
 def _unlock(snapshot: Snapshot, verdict: Reason, request: Request, command: Command) -> tuple[StateEffect, ...]:
     del verdict, command
     suspects = [run for run in snapshot.runs if run.state is RunState.SUSPECT]
-    frozen = sorted(fact.target for fact in snapshot.targets.values() if fact.frozen)
-    targets = [run.project.target for run in suspects] + frozen
-    if not targets:
+    targets = [run.project.target for run in suspects]
+    branch = snapshot.change.base_ref
+    thawed = (ThawBranch(branch, request.author),) if snapshot.frozen else ()
+    if not targets and not thawed:
         holder = _who_locks(snapshot)
         return (refuse(snapshot, request, holder or "Nothing of this change is locked."),)
     released = tuple(ReleaseTarget(target, request.author) for target in targets)
-    return (*released, grant(snapshot, request, "Released: " + ", ".join(f"`{target}`" for target in targets) + "."))
+    names = [f"`{target}`" for target in targets] + ([f"deploys from `{branch}`"] if thawed else [])
+    return (*released, *thawed, grant(snapshot, request, f"Released: {', '.join(names)}."))
 
 
 def _who_locks(snapshot: Snapshot) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from bot.core.decide.deploying import Position, Stage, positions
 from bot.core.decide.planning import all_planned
 from bot.core.effects import StateEffect, Tell
+from bot.core.fold import told
 from bot.core.gate import concerned
 from bot.core.model import ChangeState
 from bot.core.rules import Mode
@@ -21,7 +22,7 @@ def tell_effects(snapshot: Snapshot, verdict: Reason) -> tuple[StateEffect, ...]
     if snapshot.rules.mode is Mode.OBSERVE:
         return ()
     found = (*_waiting(snapshot, verdict), *_runs(snapshot), *_bypassed(snapshot), *_reminders(snapshot))
-    return tuple(tell for tell in found if tell.key not in snapshot.memory.said)
+    return tuple(tell for tell in found if told(tell) not in snapshot.memory.said)
 
 
 def _name(snapshot: Snapshot) -> str:

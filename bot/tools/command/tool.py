@@ -6,7 +6,8 @@
                   "sensitive_paths": ["value"]}]}
 
 (``action`` one of create, update, delete, replace; ``before`` null when it is created, ``after`` null when it is
-deleted), or prints none and exits like Terraform: 0 nothing to do, 2 something. It may leave files in
+deleted). With ``exit_codes: true`` it may print none and exit like Terraform: 0 nothing to do, 2 something; it
+has to be said, because many programs exit with 2 when they fail. It may leave files in
 ``$HEADGATE_PLAN_DIR``; ``apply`` finds them there again, with ``plan.json``, and applies exactly that.
 """
 
@@ -70,7 +71,8 @@ class Command:
 
     def option_schema(self) -> Mapping[str, object]:
         """``plan`` and ``apply`` are needed; ``validate`` and ``verify`` are not."""
-        return dict.fromkeys(("plan", "apply", "validate", "verify"), _COMMAND)
+        codes = {"description": "`plan` may say 0 (nothing) or 2 (something) without JSON.", "type": "boolean"}
+        return {**dict.fromkeys(("plan", "apply", "validate", "verify"), _COMMAND), "exit_codes": codes}
 
     def discover(self, source: Source) -> tuple[Found, ...]:
         """Nobody can see what a directory's commands would be."""
@@ -99,11 +101,14 @@ class Command:
         """Run ``plan`` in a fresh plan directory, which becomes the artifact."""
         folder = job.scratch / "plan"
         folder.mkdir()
-        executed = require(_run(job, "plan", folder, timeout=job.timeout), "`plan`", (0, CHANGED))
+        by_code = job.project.options.get("exit_codes") is True
+        codes = (0, CHANGED) if by_code else (0,)
+        executed = require(_run(job, "plan", folder, timeout=job.timeout), "`plan`", codes)
         if executed.truncated:
             raise ToolFailed(f"`plan` printed more than {PLAN_BYTES} bytes")
         text = executed.stdout.decode("utf-8", "replace").strip()
-        effects = _effects(text, job.key) if text.startswith("{") else _opaque(executed.code)
+        opaque = by_code and not text.startswith("{")
+        effects = _opaque(executed.code) if opaque else _effects(text, job.key)
         (folder / "plan.json").write_text(text or "{}")
         return Planned(effects, "", artifact=_pack(folder))
 
