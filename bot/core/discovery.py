@@ -123,35 +123,52 @@ def clean_path(path: str) -> str:
     return "" if bad or not {"", ".", ".."}.isdisjoint(parts) or not IGNORED.isdisjoint(parts) else path
 
 
-def found_by_tools(tree: Tree, tools: Mapping[str, Discoverer], problems: list[Problem]) -> list[Draft]:
-    """What every tool recognises, by path and tool."""
-    found: list[Draft] = []
-    for tool in sorted(tools):
-        for each in _recognised(tool, tree, tools, problems):
-            project = Project(_default_name(each, tool), each.path, tool, options=dict(each.options), discovered=True)
-            found.append(Draft(project))
-    return sorted(found, key=lambda draft: (draft.project.path, draft.project.tool))
+class Recogniser:
+    """What the tools recognise in one tree; each is asked once."""
 
+    def __init__(self, tree: Tree, tools: Mapping[str, Discoverer]) -> None:
+        self.problems: list[Problem] = []
+        self._tree = tree
+        self._tools = tools
+        self._found: dict[str, list[FoundProject]] = {}
 
-def found_by_pattern(
-    entry: Entry, tree: Tree, tools: Mapping[str, Discoverer], problems: list[Problem]
-) -> Iterator[Draft]:
-    """Directories that match and that the tool recognises.
+    def by_tools(self) -> list[Draft]:
+        """Every project that any tool recognises, by path and tool."""
+        found = [
+            Draft(Project(_default_name(each, tool), each.path, tool, options=dict(each.options), discovered=True))
+            for tool in sorted(self._tools)
+            for each in self._recognised(tool)
+        ]
+        return sorted(found, key=lambda draft: (draft.project.path, draft.project.tool))
 
-    A tool that recognises nothing anywhere, while the entry says how to run it, takes every directory with files.
-    """
-    recognised = _recognised(entry.tool, tree, tools, problems)
-    pattern = Captures.of(entry.path) if segments_of(entry.path) else None
-    places: Iterable[tuple[str, str, Mapping[str, object]]]
-    places = [(each.path, _default_name(each, entry.tool), each.options) for each in recognised]
-    if not recognised and entry.options:
-        places = [(path, readable(path) or entry.tool, {}) for path in sorted(tree.with_files)]
-    for path, name, options in places:
-        captured = pattern.match(path) if pattern else ({} if path == "." else None)
-        if captured is not None:
-            chosen = readable(filled(entry.name, captured)) if entry.name else name
-            draft = _draft(entry, captured, path, chosen, options)
-            yield replace(draft, project=replace(draft.project, discovered=True), named=bool(entry.name))
+    def by_pattern(self, entry: Entry) -> Iterator[Draft]:
+        """Directories that match and that the tool recognises.
+
+        A tool that recognises nothing anywhere, while the entry says how to run it, takes every directory with files.
+        """
+        recognised = self._recognised(entry.tool)
+        pattern = Captures.of(entry.path) if segments_of(entry.path) else None
+        places: Iterable[tuple[str, str, Mapping[str, object]]]
+        places = [(each.path, _default_name(each, entry.tool), each.options) for each in recognised]
+        if not recognised and entry.options:
+            places = [(path, readable(path) or entry.tool, {}) for path in sorted(self._tree.with_files)]
+        for path, name, options in places:
+            captured = pattern.match(path) if pattern else ({} if path == "." else None)
+            if captured is not None:
+                chosen = readable(filled(entry.name, captured)) if entry.name else name
+                draft = _draft(entry, captured, path, chosen, options)
+                yield replace(draft, project=replace(draft.project, discovered=True), named=bool(entry.name))
+
+    def _recognised(self, tool: str) -> list[FoundProject]:
+        if tool not in self._found:
+            self._found[tool] = []
+            try:
+                found = self._tools[tool].discover(self._tree)
+            except HeadgateError as error:
+                self.problems.append(Problem(tool, 0, "", f"its projects could not be found: {error}"))
+                return []
+            self._found[tool] = [each for each in found if clean_path(each.path) == each.path]
+        return self._found[tool]
 
 
 def listed(entry: Entry) -> Iterator[Draft]:
@@ -177,17 +194,6 @@ def _draft(entry: Entry, variables: Mapping[str, str], path: str, name: str, opt
     )
     wanted = filled(entry.environment, variables) or variables.get("environment", "")
     return Draft(project, wanted, entry, variables)
-
-
-def _recognised(
-    tool: str, tree: Tree, tools: Mapping[str, Discoverer], problems: list[Problem]
-) -> list[FoundProject]:
-    try:
-        found = tools[tool].discover(tree)
-    except HeadgateError as error:
-        problems.append(Problem(tool, 0, "", f"its projects could not be found: {error}"))
-        return []
-    return [each for each in found if clean_path(each.path) == each.path]
 
 
 def _default_name(found: FoundProject, tool: str) -> str:

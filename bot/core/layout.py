@@ -5,24 +5,34 @@ A configuration can choose among the environments granted to a path, never grant
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
 from bot.core.config.document import shown
-from bot.core.config.repository import CONFIG_FILE, Entry, RepoConfig, no_project, option_problems
-from bot.core.config.schema import ordered
+from bot.core.config.repository import (
+    CONFIG_FILE,
+    HINTS,
+    MAX_PROJECTS,
+    MAX_VALUES,
+    Entry,
+    RepoConfig,
+    no_project,
+    option_problems,
+    weight,
+)
+from bot.core.config.schema import MAX_PROBLEMS, ordered
 from bot.core.config.templates import words_of
 from bot.core.config.tighten import allowed_mode, loosening, tightened
 from bot.core.discovery import (
     Discoverer,
     Draft,
+    Recogniser,
     Tree,
     TreeSource,
     clean_path,
-    found_by_pattern,
-    found_by_tools,
     listed,
     uniquely_named,
 )
@@ -33,7 +43,6 @@ from bot.core.project import Layout, Project
 from bot.core.rules import Environment, RepoRules
 from bot.core.waves import circle
 
-MAX_PROJECTS: Final = 20_000
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z", re.ASCII)
 MAX_TARGET: Final = 1000
 
@@ -72,6 +81,7 @@ class _Laying:
         self._tree = Tree(source)
         self._config = config
         self._file = config.file if config else CONFIG_FILE
+        self._recogniser = Recogniser(self._tree, tools)
         self._tools = tools
         self._rules = rules
         self._repo = repo
@@ -80,6 +90,7 @@ class _Laying:
 
     def layout(self) -> Layout:
         drafts = self._drafts()
+        self._problems.extend(self._recogniser.problems)
         if len(drafts) > MAX_PROJECTS:
             what = f"there are more than {MAX_PROJECTS:,} projects; list fewer, or use narrower patterns"
             self._problems.append(Problem(self._file, 0, "", what))
@@ -99,22 +110,31 @@ class _Laying:
         """Every project; one more than MAX_PROJECTS at most."""
         config = self._config
         if config is None or config.finds_all:
-            return uniquely_named(found_by_tools(self._tree, self._tools, self._problems), ())
-        written: list[Draft] = []
-        for entry in config.projects:
-            written.extend(listed(entry))
-            if len(written) > MAX_PROJECTS:
-                return written
+            return uniquely_named(self._recogniser.by_tools(), ())
+        written = [draft for entry in config.projects for draft in listed(entry)]
         names = {draft.project.name for draft in written}
         places = {(draft.project.tool, draft.project.path) for draft in written}
         discovered = [
             draft
-            for entry in config.discover
-            for draft in found_by_pattern(entry, self._tree, self._tools, self._problems)
+            for draft in self._by_patterns(config)
             if draft.project.name not in names and (draft.project.tool, draft.project.path) not in places
         ]
         taken = names | {draft.project.name for draft in discovered if draft.named}
         return [*written, *uniquely_named(self._once(discovered), taken)]
+
+    def _by_patterns(self, config: RepoConfig) -> Iterator[Draft]:
+        """What ``discover`` finds, until that is too much; then the count of projects says so."""
+        projects = values = 0
+        for entry in config.discover:
+            heavy = weight(entry)
+            for draft in self._recogniser.by_pattern(entry):
+                projects, values = projects + 1, values + heavy
+                if values > MAX_VALUES:
+                    self._refuse(draft, "path", f"the discovered projects have more than {MAX_VALUES:,} values")
+                    return
+                yield draft
+                if projects > MAX_PROJECTS:
+                    return
 
     @staticmethod
     def _once(discovered: Iterable[Draft]) -> list[Draft]:
@@ -197,13 +217,16 @@ class _Laying:
                 name = shown(draft.project.name)
                 self._refuse(draft, "name", f"`{name}` is also the name of the project in {where}")
 
-    def _check_dependencies(self, drafts: Iterable[Draft]) -> None:
-        everything = list(drafts)
-        names = {draft.project.name for draft in everything}
-        for draft in everything:
-            for position, name in enumerate(draft.project.depends_on):
-                if name not in names:
-                    self._refuse(draft, f"depends_on[{position}]", no_project(name, names))
+    def _check_dependencies(self, drafts: list[Draft]) -> None:
+        names = {draft.project.name for draft in drafts}
+        unmet = (
+            (draft, position, name)
+            for draft in drafts
+            for position, name in enumerate(draft.project.depends_on)
+            if name not in names
+        )
+        for count, (draft, position, name) in enumerate(itertools.islice(unmet, MAX_PROBLEMS)):
+            self._refuse(draft, f"depends_on[{position}]", no_project(name, names if count < HINTS else ()))
 
     def _check_circles(self, projects: Iterable[Project]) -> None:
         way = circle(projects, self._environments)

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.config.reference import REPOSITORY_EXAMPLE
-from bot.core.config.repository import RepoConfig, parse_repository
+from bot.core.config.repository import MAX_PROJECTS, RepoConfig, parse_repository
 from bot.core.discovery import MAX_NAME, Discoverer, TreeSource, clean_path, readable
 from bot.core.errors import ToolFailed
-from bot.core.layout import MAX_PROJECTS, NAME, granted_environments, lay_out
+from bot.core.layout import NAME, granted_environments, lay_out
 from bot.core.model import RepoRef
 from bot.core.project import DeployMode, Layout, Project
 from bot.core.rules import Environment, RepoRules
@@ -328,13 +328,19 @@ projects:
     assert problems(found) == [".headgate.yaml:3: projects wait for each other: a → b → environment prod → a"]
 
 
-def test_too_many_projects_are_a_problem_soon() -> None:
-    values = ",".join(map(str, range(1000)))
-    text = one(f"for_each: {{a: [{values}], b: [{values}], c: [{values}]}}", name="x-{a}-{b}-{c}")
+def test_too_many_discovered_projects_are_a_problem() -> None:
+    tree = [f"d/{number}/main.tf" for number in range(MAX_PROJECTS + 5)]
 
-    assert problems(lay(text, "a/x")) == [
-        f".headgate.yaml: there are more than {MAX_PROJECTS:,} projects; list fewer, or use narrower patterns"
-    ]
+    wanted = [f".headgate.yaml: there are more than {MAX_PROJECTS:,} projects; list fewer, or use narrower patterns"]
+    assert problems(lay(None, *tree)) == wanted
+    assert problems(lay('discover: [{tool: terraform, path: "**"}]', *tree)) == wanted
+
+
+def test_discovered_projects_with_too_many_values_are_a_problem() -> None:
+    text = f'discover: [{{tool: terraform, path: "**", var_files: [{"x, " * 2000}]}}]'
+
+    found = problems(lay(text, *(f"d/{number}/main.tf" for number in range(600))))
+    assert found == [".headgate.yaml:1 discover[0].path: the discovered projects have more than 1,000,000 values"]
 
 
 def test_the_environments_of_a_path_come_in_the_operators_order() -> None:

@@ -6,12 +6,13 @@ Tools' own settings are checked against the tool's own schema, those with ``{wor
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bot.core.config.document import Document, Path, load, shown
-from bot.core.config.schema import Schema, checked, hint, ordered, published, unknown, violations
+from bot.core.config.schema import MAX_PROBLEMS, Schema, checked, hint, ordered, published, unknown, violations
 from bot.core.config.templates import filled, words_of
 from bot.core.errors import Problem
 from bot.core.match import Captures, Glob, segments_of
@@ -21,8 +22,12 @@ from bot.core.rules import Survival
 
 CONFIG_FILE: Final = ".headgate.yaml"
 
-MAX_COMBINATIONS: Final = 20_001
-"""One more than a layout may have, so that too many are noticed without making them all."""
+MAX_PROJECTS: Final = 20_000
+MAX_VALUES: Final = 1_000_000
+"""Values that templates may be filled into, over all projects, so that no small file makes a huge layout."""
+
+HINTS: Final = 10
+"""Unknown names that get a hint each; looking for one among thousands of names takes its time."""
 
 ToolSchemas = Mapping[str, Mapping[str, object]]
 """Tool -> JSON Schema ``properties`` of its own settings."""
@@ -191,28 +196,56 @@ class _Reader:
             line=self._document.line(("environments", name)),
         )
 
+    def sizes(self, config: RepoConfig) -> bool:
+        """Whether the listed projects are few enough to be made; else a problem says so."""
+        projects = values = 0
+        for number, entry in enumerate(config.projects):
+            count = math.prod(len(each) for each in entry.for_each.values())
+            projects, values = projects + count, values + count * weight(entry)
+            if projects > MAX_PROJECTS:
+                self._refuse(("projects", number), f"with this one there are more than {MAX_PROJECTS:,} projects")
+                return False
+            if values > MAX_VALUES:
+                self._refuse(("projects", number), f"with this one all projects have more than {MAX_VALUES:,} values")
+                return False
+        return True
+
     def dependencies(self, config: RepoConfig, raw: Mapping[str, Any]) -> None:
         """Names that nothing has. Where something is discovered, or an entry is cut out, they are not known yet."""
         value = self._document.value
         written = value if isinstance(value, dict) else {}
-        if "discover" in written or raw.get("projects") != written.get("projects"):
+        if not self.sizes(config) or "discover" in written or raw.get("projects") != written.get("projects"):
             return
         names = {filled(entry.name, each) for entry in config.projects for each in combinations(entry)}
-        for number, entry in enumerate(config.projects):
-            for position, template in enumerate(entry.depends_on):
-                wanted = dict.fromkeys(filled(template, each) for each in combinations(entry))
-                for name in wanted:
-                    if name not in names:
-                        self._refuse(("projects", number, "depends_on", position), no_project(name, names))
+        unmet = (
+            (("projects", number, "depends_on", position), name)
+            for number, entry in enumerate(config.projects)
+            for position, template in enumerate(entry.depends_on)
+            for name in dict.fromkeys(filled(template, each) for each in combinations(entry))
+            if name not in names
+        )
+        for count, (path, name) in enumerate(itertools.islice(unmet, MAX_PROBLEMS)):
+            self._refuse(path, no_project(name, names if count < HINTS else ()))
 
 
 def no_project(name: str, names: Collection[str]) -> str:
-    """The sentence for a name that no project has."""
+    """The sentence for a name that no project has; with ``names`` it gives a hint."""
     return f"no project is called `{shown(name)}`.{hint(name, names)}"
 
 
 def combinations(entry: Entry) -> Iterator[dict[str, str]]:
-    """The variables of every project that an entry stands for; at most MAX_COMBINATIONS are made."""
-    every = itertools.product(*entry.for_each.values())
-    for values in itertools.islice(every, MAX_COMBINATIONS):
+    """The variables of every project that an entry stands for."""
+    for values in itertools.product(*entry.for_each.values()):
         yield dict(zip(entry.for_each, values, strict=True))
+
+
+def weight(entry: Entry) -> int:
+    """How many values one project of this entry has; a pattern of files weighs more, as it must be compiled."""
+    return 5 + len(entry.depends_on) + 20 * len(entry.when_changed) + leaves(entry.options)
+
+
+def leaves(value: object) -> int:
+    """How many single values are in a value."""
+    if isinstance(value, Mapping):
+        return sum(leaves(each) for each in value.values())
+    return sum(leaves(each) for each in value) if isinstance(value, list) else 1

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import itertools
 import json
 from collections.abc import Iterable, Mapping
 from importlib import resources
@@ -21,6 +22,9 @@ from bot.core.nearest import did_you_mean
 
 MAX_PROBLEMS: Final = 200
 """Problems reported at most; nobody reads more, and a hostile file cannot write more."""
+
+ROUNDS: Final = 3
+"""How often what is wrong is cut out to look at the rest; a file with more wrong is told the first of it."""
 
 LISTED: Final = 15
 """Known words listed in a message when none is near."""
@@ -64,10 +68,14 @@ def checked(document: Document, schema: Schema) -> tuple[dict[str, Any], list[Pr
     found = violations(document.value, schema)
     problems = [document.problem(path, message) for path, message in found]
     value = copy.deepcopy(document.value) if found else document.value
-    while found:
+    for _ in range(ROUNDS):
+        if not found:
+            break
         if not all(_removed(value, path) for path, _ in found):
             return {}, problems
         found = violations(value, schema)
+    if found:
+        return {}, problems
     assert isinstance(value, dict)
     return value, problems
 
@@ -113,7 +121,8 @@ def _told(error: ValidationError, path: Path) -> list[tuple[Path, str]]:
     match error.validator:
         case "additionalProperties":
             known = schema.get("properties", {})
-            return [((*path, key), unknown(key, known, "a setting here")) for key in instance if key not in known]
+            strange = itertools.islice((key for key in instance if key not in known), MAX_PROBLEMS)
+            return [((*path, key), unknown(key, known, "a setting here")) for key in strange]
         case "required":
             missing = [key for key in wanted if key not in instance]
             return [(path, f"`{key}` is missing") for key in missing]

@@ -10,10 +10,13 @@ from urllib.parse import urlsplit
 from bot.core.events import CommitTouched, Delivery, Hint
 from bot.core.model import ChangeRef, HostFacts, Permission, RepoRef
 from bot.hosts.github.account import Account
+from bot.hosts.github.doctor import Doctor
 from bot.hosts.github.inbox import Webhooks
 from bot.hosts.github.reads import Reads
 from bot.hosts.github.reports import Reports
 from bot.hosts.github.settings import GitHubSettings
+from bot.hosts.github.setup import Setup
+from bot.hosts.setup import Finding, SetupStep, Wanted
 from bot.ports import Budget, Capabilities, ChangeStub, CheckToSet, MergeOutcome
 
 COMMENT_LIMIT: Final = 65536
@@ -29,21 +32,7 @@ class GitHub:
         self._webhooks = Webhooks(settings, self._account.app_id)
         self._reads = Reads(self._account, settings.check_prefix)
         self._reports = Reports(self._account, self._reads)
-
-    @property
-    def settings(self) -> GitHubSettings:
-        """What we were told."""
-        return self._settings
-
-    @property
-    def account(self) -> Account:
-        """Who we are."""
-        return self._account
-
-    @property
-    def reads(self) -> Reads:
-        """How it is read; for set-up and doctor."""
-        return self._reads
+        self._setup = Setup(settings, self._account, self._reads)
 
     # -------------------------------------------------------------------------------------------- inbox
 
@@ -142,3 +131,13 @@ class GitHub:
     ) -> str:
         """Create a deployment, or set its state."""
         return self._reports.set_deployment(repo, deployment_id, sha, environment, state, url, description)
+
+    # ------------------------------------------------------------------------------------------- set-up
+
+    def plan_setup(self, repo: RepoRef, wanted: Wanted) -> tuple[SetupStep, ...]:
+        """Webhook and required checks: what is to be done, and what is done already. Raises HostError."""
+        return self._setup.plan(repo, wanted)
+
+    def examine(self, repo: RepoRef, wanted: Wanted) -> tuple[Finding, ...]:
+        """What stands in the way of working well there. Raises HostBusy at most."""
+        return Doctor(self._account, self._reads, self._setup).examine(repo, wanted)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.config.reference import REPOSITORY_EXAMPLE
-from bot.core.config.repository import MAX_COMBINATIONS, Entry, RepoConfig, Tightening, combinations, parse_repository
+from bot.core.config.repository import Entry, RepoConfig, Tightening, combinations, leaves, parse_repository
 from bot.core.config.templates import filled, filled_all, words_of
 from bot.core.errors import Problem
 from bot.core.project import DeployMode
@@ -158,13 +159,49 @@ def test_a_value_put_in_for_a_word_is_never_read_again() -> None:
     assert list(words_of({"k": ["{a}", 3, ("{b}",)]})) == ["a", "b"]
 
 
-def test_combinations_are_every_one_and_bounded() -> None:
+def test_combinations_are_every_one() -> None:
     two = Entry("t", "p", for_each={"a": ("1", "2"), "b": ("x", "y")})
-    many = Entry("t", "p", for_each={name: tuple(map(str, range(1000))) for name in "abcde"})
 
     assert list(combinations(two)) == [{"a": a, "b": b} for a in "12" for b in "xy"]
     assert list(combinations(Entry("t", "p"))) == [{}]
-    assert sum(1 for _ in combinations(many)) == MAX_COMBINATIONS
+
+
+@pytest.mark.parametrize(
+    ("more", "wanted"),
+    [
+        (f"for_each: {{a: {list(range(1000))}, b: {list(range(21))}}}", "more than 20,000 projects"),
+        (
+            f"for_each: {{a: {list(range(1000))}, b: {list(range(20))}}}, when_changed: [x, y, z]",
+            "more than 1,000,000 values",
+        ),
+        (f"for_each: {{a: {list(range(100))}}}, var_files: [{'x, ' * 20_000}]", "more than 1,000,000 values"),
+    ],
+)
+def test_a_small_file_cannot_become_a_huge_layout(more: str, wanted: str) -> None:
+    [problem] = problems(entry(more))
+
+    assert problem.startswith("1 projects[0]: ") and wanted in problem
+
+
+def test_settings_of_any_depth_are_counted() -> None:
+    assert leaves({"a": [1, {"b": 2, "c": [3, 4]}], "d": "x"}) == 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "projects:\n"
+        + "".join(f"- {{name: a{n}, path: p, tool: terraform, depends_on: [b{n}]}}\n" for n in range(9000)),
+        "projects:\n" + "".join(f"- {{name: a{n}, path: p, tool: x, y: 1}}\n" for n in range(9000)),
+        "environments:\n" + "".join(f" k{n}: {{approvals: x}}\n" for n in range(9000)),
+        "".join(f"k{n}: {{}}\n" for n in range(30_000)),
+    ],
+)
+def test_a_file_full_of_mistakes_does_not_take_long(text: str) -> None:
+    before = time.process_time()
+
+    assert len(problems(text)) == 200
+    assert time.process_time() - before < 10
 
 
 KEYS = st.sampled_from(

@@ -1,0 +1,112 @@
+"""Looking a repository over: can we work there, and does the branch really wait for our gate? Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from bot.core.errors import HostDenied, HostGone
+from bot.core.model import RepoRef
+from bot.hosts.github.account import Account
+from bot.hosts.github.parse import some
+from bot.hosts.github.protection import absent, missing, required_checks
+from bot.hosts.github.reads import Reads
+from bot.hosts.github.setup import Setup
+from bot.hosts.setup import Finding, Level, Wanted
+
+
+class Doctor:
+    """Examines one repository after another. Raises HostBusy at most."""
+
+    def __init__(self, account: Account, reads: Reads, setup: Setup) -> None:
+        self._account = account
+        self._reads = reads
+        self._setup = setup
+
+    def examine(self, repo: RepoRef, wanted: Wanted) -> tuple[Finding, ...]:
+        """What was found; what stops everything else comes alone."""
+        return tuple(self._findings(repo, wanted))
+
+    def _findings(self, repo: RepoRef, wanted: Wanted) -> Iterator[Finding]:
+        try:
+            login = self._account.own_login()
+            shown = self._reads.client(repo).get(self._reads.at(repo))
+        except HostGone:
+            yield Finding(
+                Level.PROBLEM, repo.path, "our account cannot see it", "Give the account or App access to it."
+            )
+            return
+        except HostDenied as error:
+            yield Finding(Level.PROBLEM, repo.host, str(error), "Check the token or the App's key in the settings.")
+            return
+        yield Finding(Level.OK, repo.path, f"{login} can read it")
+        yield from self._name(repo, shown)
+        yield from self._may_write(repo, shown)
+        for branch in wanted.branches or (str(shown.get("default_branch") or "main"),):
+            yield self._gate(repo, branch, wanted)
+        if wanted.url:
+            yield self._webhook(repo, wanted.url)
+
+    def _name(self, repo: RepoRef, shown: Mapping[str, Any]) -> Iterator[Finding]:
+        name = str(shown.get("full_name") or repo.path)
+        if name.lower() != repo.path.lower():
+            yield Finding(
+                Level.PROBLEM,
+                repo.path,
+                f"it is called {name} now, so its webhooks are not recognised",
+                f"Write {repo.host}/{name} in the settings.",
+            )
+
+    def _may_write(self, repo: RepoRef, shown: Mapping[str, Any]) -> Iterator[Finding]:
+        """Comments, statuses and merges need write; GitHub does not always say what we have."""
+        permissions = some(shown.get("permissions"))
+        if permissions and not any(permissions.get(name) is True for name in ("push", "maintain", "admin")):
+            yield Finding(
+                Level.PROBLEM, repo.path, "our account may only read it", "Give the account write permission."
+            )
+        if shown.get("archived") is True:
+            yield Finding(Level.PROBLEM, repo.path, "it is archived: nothing can be written there")
+
+    def _gate(self, repo: RepoRef, branch: str, wanted: Wanted) -> Finding:
+        """What a reader may see of a branch is enough: no administrator's token is needed to look."""
+        subject, remedy = f"{repo.path} {branch}", f"headgate setup {repo.host} {repo.path}"
+        try:
+            shown = self._reads.client(repo).get(f"{self._reads.at(repo)}/branches/{quote(branch, safe='')}")
+        except (HostGone, HostDenied) as error:
+            return Finding(Level.PROBLEM, subject, f"the branch cannot be read: {error}")
+        checks = some(some(shown.get("protection")).get("required_status_checks"))
+        there = (*required_checks(checks), *self._setup.rules(repo, branch))
+        names = ", ".join(absent(wanted.checks, there))
+        if names:
+            return Finding(Level.PROBLEM, subject, f"does not require {names}: people can merge past it", remedy)
+        wrong = ", ".join(missing(wanted.checks, there, self._account.app_id))
+        if wrong and self._account.is_app:
+            text = f"requires {wrong}, but not from our App: others can set it"
+            return Finding(Level.WARNING, subject, text, remedy)
+        if wrong:
+            return Finding(Level.PROBLEM, subject, f"requires {wrong} from an App, which a token is not", remedy)
+        if checks.get("enforcement_level") == "non_admins":
+            text = f"requires {', '.join(wanted.checks)}; administrators can merge past it (that is noticed and told)"
+            return Finding(Level.WARNING, subject, text, "Let the branch's rules apply to administrators, too.")
+        return Finding(Level.OK, subject, f"requires {', '.join(wanted.checks)}")
+
+    def _webhook(self, repo: RepoRef, url: str) -> Finding:
+        remedy = f"headgate setup {repo.host} {repo.path}"
+        try:
+            hook = self._setup.find_hook(repo, url)
+        except HostDenied as error:
+            return Finding(Level.WARNING, repo.path, str(error), "Look in its settings, or rely on polling.")
+        if hook is None:
+            return Finding(Level.PROBLEM, repo.path, f"no webhook goes to {url}", remedy)
+        if hook.get("active") is not True:
+            return Finding(Level.PROBLEM, repo.path, f"the webhook to {url} is switched off", remedy)
+        code = some(hook.get("last_response")).get("code")
+        if code is None:
+            return Finding(Level.OK, repo.path, f"webhook to {url}, not used yet")
+        if isinstance(code, int) and 200 <= code < 300:
+            return Finding(Level.OK, repo.path, f"webhook to {url}, the last delivery was taken")
+        text = f"the webhook's last delivery to {url} was answered {code}"
+        return Finding(
+            Level.PROBLEM, repo.path, text, remedy if code == 401 else f"Is {url} reachable from the host?"
+        )

@@ -1,0 +1,130 @@
+"""Setting a repository up: its webhook, and that its branch requires our checks. Planned first, repeatable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+from urllib.parse import quote
+
+from bot.core.errors import HostDenied, HostGone
+from bot.core.model import RepoRef
+from bot.hosts.github.account import Account
+from bot.hosts.github.inbox import EVENTS
+from bot.hosts.github.parse import some
+from bot.hosts.github.protection import missing, required_checks, ruled_checks, with_checks
+from bot.hosts.github.reads import Reads
+from bot.hosts.github.settings import GitHubSettings
+from bot.hosts.setup import SetupStep, Wanted
+
+REFUSED: Final = 401
+"""What we answer to a delivery whose signature is wrong."""
+
+
+class Setup:
+    """Plans the set-up of one repository after another. Raises HostError."""
+
+    def __init__(self, settings: GitHubSettings, account: Account, reads: Reads) -> None:
+        self._settings = settings
+        self._account = account
+        self._reads = reads
+
+    def plan(self, repo: RepoRef, wanted: Wanted) -> tuple[SetupStep, ...]:
+        """What is to be done, and what is done already; changes nothing."""
+        branches = wanted.branches or (self._reads.default_branch(repo),)
+        steps = [self._webhook(repo, wanted.url)] if wanted.url else []
+        return (*steps, *(self._protect(repo, branch, wanted.checks) for branch in branches))
+
+    # ------------------------------------------------------------------------------------------ webhook
+
+    def _webhook(self, repo: RepoRef, url: str) -> SetupStep:
+        hooks = f"{self._reads.at(repo)}/hooks"
+        hook = self.find_hook(repo, url)
+        if hook is None:
+            detail = (f"events: {', '.join(EVENTS)}", "content type: application/json, signed with the secret")
+            body = {"name": "web", "active": True, "events": list(EVENTS), "config": self._config(url)}
+            return SetupStep(f"webhook to {url}", detail, partial(self._write, repo, "POST", hooks, body))
+        wrong = _wrong_with(hook)
+        if not wrong:
+            return SetupStep(f"webhook to {url}")
+        events = sorted({*_texts(hook.get("events")), *EVENTS})
+        body = {"active": True, "events": events, "config": self._config(url)}
+        act = partial(self._write, repo, "PATCH", f"{hooks}/{hook['id']}", body)
+        return SetupStep(f"webhook to {url}", wrong, act)
+
+    def _config(self, url: str) -> dict[str, str]:
+        secret = next((supply().strip() for supply in self._settings.webhook_secrets), "")
+        if not secret:
+            raise HostDenied("configure webhook_secret for this host first: a delivery without a secret is refused")
+        return {"url": url, "content_type": "json", "insecure_ssl": "0", "secret": secret}
+
+    def find_hook(self, repo: RepoRef, url: str) -> Mapping[str, Any] | None:
+        """The repository's webhook to us. HostDenied when we may not look."""
+        try:
+            hooks, _ = self._reads.client(repo).all(f"{self._reads.at(repo)}/hooks", 100)
+        except HostGone:
+            # To who may not administer a repository its hooks are not there.
+            raise HostDenied(f"our account may not see the webhooks of {repo.path}: it is no administrator") from None
+        return next((hook for hook in hooks if some(hook.get("config")).get("url") == url), None)
+
+    # --------------------------------------------------------------------------------------- protection
+
+    def _protect(self, repo: RepoRef, branch: str, names: tuple[str, ...]) -> SetupStep:
+        path = f"{self._reads.at(repo)}/branches/{quote(branch, safe='')}/protection"
+        what = f"{branch} requires {', '.join(names)}"
+        shown = self._protection(repo, path)
+        there = (*required_checks(shown.get("required_status_checks")), *self.rules(repo, branch))
+        lacking = missing(names, there, self._account.app_id)
+        if not lacking:
+            return SetupStep(what)
+        kept = [each.name for each in required_checks(shown.get("required_status_checks")) if each.name not in names]
+        source = "from our App only" if self._account.is_app else "from any source (only an App's can be told apart)"
+        detail = (
+            f"required from now on: {', '.join(lacking)}, {source}",
+            f"kept: {', '.join(kept) or 'no other check is required'}; every other rule as it is"
+            if shown
+            else "the branch is not protected yet; nothing else will be required",
+        )
+        body = with_checks(shown, names, self._account.app_id)
+        return SetupStep(what, detail, partial(self._write, repo, "PUT", path, body))
+
+    def _protection(self, repo: RepoRef, path: str) -> Mapping[str, Any]:
+        try:
+            return self._reads.client(repo).get(path)
+        except HostGone as error:
+            if "not protected" in str(error).lower():
+                return {}
+            raise HostDenied(f"{error}: our account may not administer {repo.path}, or has no such branch") from None
+
+    def rules(self, repo: RepoRef, branch: str) -> tuple[Any, ...]:
+        """The checks that rulesets require; none where the host knows no rulesets."""
+        path = f"{self._reads.at(repo)}/rules/branches/{quote(branch, safe='')}"
+        try:
+            found, _ = self._reads.client(repo).all(path, 1000)
+        except (HostGone, HostDenied):
+            return ()
+        return ruled_checks(found)
+
+    def _write(self, repo: RepoRef, verb: str, path: str, body: Mapping[str, Any]) -> None:
+        self._reads.client(repo).write(verb, path, body)
+
+
+def _wrong_with(hook: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is to be put right about a webhook of ours; its secret cannot be read, only seen to fail."""
+    config = some(hook.get("config"))
+    lacking = [event for event in EVENTS if event not in _texts(hook.get("events"))]
+    if "*" in _texts(hook.get("events")):
+        lacking = []
+    found = {
+        "it is switched off": hook.get("active") is not True,
+        f"events it lacks: {', '.join(lacking)}": bool(lacking),
+        "content type: application/json": config.get("content_type") != "json",
+        "it has no secret": not config.get("secret"),
+        "certificates are not checked": str(config.get("insecure_ssl", "0")) != "0",
+        "its secret is another one than ours": some(hook.get("last_response")).get("code") == REFUSED,
+    }
+    return tuple(line for line, wrong in found.items() if wrong)
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(str(each) for each in value) if isinstance(value, list) else ()

@@ -1,0 +1,81 @@
+"""What set-up and doctor say of any host: steps that may be taken, and what was found. Nothing is done by looking."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bot.core.model import RepoRef
+
+
+@dataclass(frozen=True, slots=True)
+class SetupStep:
+    """One thing to set up on a host. ``what`` it is, ``detail`` what will be different, line by line.
+
+    ``act`` does it and may be repeated; None when it is already as it should be. It raises HostError.
+    """
+
+    what: str
+    detail: tuple[str, ...] = ()
+    act: Callable[[], None] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.act is None
+
+    def __str__(self) -> str:
+        return "\n".join([f"{'=' if self.done else '+'} {self.what}", *(f"    {line}" for line in self.detail)])
+
+
+class Level(enum.Enum):
+    """How bad a finding is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that doctor found. ``remedy`` is a command or a sentence; empty when nothing is to be done."""
+
+    level: Level
+    subject: str
+    text: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a repository should be set up.
+
+    ``branches`` are those whose gate must hold (empty: the default branch), ``checks`` the names to require there,
+    ``url`` where webhooks go (empty: none is wanted, the host is polled).
+    """
+
+    branches: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ("headgate/gate",)
+    url: str = ""
+
+
+class SetsUp(Protocol):
+    """A host that can be set up and examined."""
+
+    def plan_setup(self, repo: RepoRef, wanted: Wanted) -> tuple[SetupStep, ...]:
+        """What is to be done, and what is done already; changes nothing. Raises HostError."""
+        ...
+
+    def examine(self, repo: RepoRef, wanted: Wanted) -> tuple[Finding, ...]:
+        """What stands in the way of working well; changes nothing. Raises HostBusy at most."""
+        ...
+
+
+def apply(steps: tuple[SetupStep, ...]) -> int:
+    """Take the steps that are left, in order; how many there were. Raises HostError at the first that fails."""
+    left = [step.act for step in steps if step.act is not None]
+    for act in left:
+        act()
+    return len(left)
