@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from bot.chats import CHATS
+from bot.core.config.chats import ChatKeys
 from bot.core.config.server import parse_server
 from bot.core.errors import ConfigError, Problem
 from bot.core.model import RepoRef
@@ -68,7 +69,8 @@ def load_settings(path: Path) -> Settings:
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise ConfigError((Problem(str(path), 0, "", f"cannot be read: {why}"),)) from None
-    parsed = parse_server(text, str(path))
+    keys = {name: ChatKeys(kind.options, kind.secrets) for name, kind in CHATS.items()}
+    parsed = parse_server(text, str(path), hosts=tuple(HOSTS), chats=keys)
     if isinstance(parsed, Settings):
         return parsed
     raise ConfigError(parsed)

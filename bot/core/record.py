@@ -13,6 +13,7 @@ from datetime import datetime
 
 from bot.core.model import ChangeRef, HostFacts, Permission
 from bot.core.project import Selection
+from bot.core.rules import Environment
 
 MEMORY_FORMAT = 1
 """Bumped with every incompatible layout of :class:`Memory`; a program refuses a newer one (law 17)."""
@@ -214,6 +215,8 @@ class Memory:
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
     pushers: Mapping[str, str] = field(default_factory=dict)
     seen_comment: str = ""
+    tightened: Mapping[str, Environment] = field(default_factory=dict)
+    """Environments that the target branch's own configuration makes stricter (without credentials)."""
     planning_since: datetime | None = None
 
 

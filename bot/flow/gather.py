@@ -49,7 +49,12 @@ def gather(services: Services, selector: Selector, row: ChangeRow) -> Gathered |
         return None
     _fetch(mirror, change, refetched)
     base = _base(services, mirror, change, refetched)
-    merge = _merge_fact(mirror, rules, memory, base)
+    merge = _merge_fact(mirror, memory, base)
+    if memory.merge is None:
+        ground = merge.first_parent if merge is not None else base
+        rules, stricter = selector.in_force(mirror, ref.repo, rules, ground)
+        memory = replace(memory, tightened=stricter)
+        merge = replace(merge, rules_digest=rules.digest) if merge is not None else None
     memory = _with_selection(selector, mirror, rules, memory, base, merge)
     return Gathered(snapshot_of(services, rules, ref, memory, merge, _view(host, ref)), refetched)
 
@@ -124,7 +129,7 @@ def _base(services: Services, mirror: Mirror, change: Change, refetched: bool) -
     return head
 
 
-def _merge_fact(mirror: Mirror, rules: RepoRules, memory: Memory, base: str) -> MergeFact | None:
+def _merge_fact(mirror: Mirror, memory: Memory, base: str) -> MergeFact | None:
     """How the merge looks on the target branch's own first-parent line (law 12)."""
     host = memory.host
     if host is None or host.change.state is not ChangeState.MERGED or memory.merge is not None:
@@ -143,7 +148,7 @@ def _merge_fact(mirror: Mirror, rules: RepoRules, memory: Memory, base: str) -> 
         tree=mirror.tree(sha),
         order=mirror.order(sha) if on_line else 0,
         mechanical=mechanical,
-        rules_digest=rules.digest,
+        rules_digest="",
     )
 
 
@@ -224,7 +229,7 @@ def snapshot_of(
         now=services.clock.now(),
         ref=ref,
         rules=rules,
-        environments=settings.environments,
+        environments={**settings.environments, **memory.tightened},
         limits=settings.limits,
         memory=memory,
         runs=runs,

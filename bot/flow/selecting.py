@@ -13,12 +13,16 @@ from dataclasses import replace
 
 from bot.core.affected import affected
 from bot.core.config.repository import CONFIG_FILE, RepoConfig, parse_repository
+from bot.core.config.tighten import effective, tightened
+from bot.core.errors import Problem
 from bot.core.inputs import reads
 from bot.core.layout import lay_out
 from bot.core.model import RepoRef
 from bot.core.project import Layout, Project, Selection
-from bot.core.rules import RepoRules, Settings
-from bot.ports import Mirror, Tool
+from bot.core.rules import Environment, Grant, RepoRules, Settings
+from bot.ports import Mirror, Source, Tool
+
+Tightened = Mapping[str, Environment]
 
 MEMO = 64
 """Layouts kept in memory per process."""
@@ -80,15 +84,29 @@ class Selector:
 
     def _lay_out(self, mirror: Mirror, repo: RepoRef, rules: RepoRules, commit: str) -> Layout:
         source = mirror.source(commit)
+        config = self._config(source)
+        if isinstance(config, tuple):
+            return Layout(problems=config)
+        return lay_out(source, config, self._tools, rules, repo=repo, environments=self._settings.environments)
+
+    def _config(self, source: Source) -> RepoConfig | tuple[Problem, ...] | None:
         text = source.read(CONFIG_FILE)
-        config: RepoConfig | None = None
         if text is not None:
             schemas = {name: tool.option_schema() for name, tool in self._tools.items()}
-            parsed = parse_repository(text, schemas)
-            if not isinstance(parsed, RepoConfig):
-                return Layout(problems=parsed)
-            config = parsed
-        return lay_out(source, config, self._tools, rules, repo=repo, environments=self._settings.environments)
+            return parse_repository(text, schemas)
+        if CONFIG_FILE in source.paths():
+            return (Problem(CONFIG_FILE, 0, "", "it is a link, or larger than a configuration may be"),)
+        return None
+
+    def in_force(self, mirror: Mirror, repo: RepoRef, rules: RepoRules, base: str) -> tuple[RepoRules, Tightened]:
+        """The operator's rules as the configuration on the target branch's commit ``base`` makes them stricter."""
+        config = self._config(mirror.source(base))
+        if not isinstance(config, RepoConfig):
+            return rules, {}
+        plain = self._settings.environments
+        changed = {name: each for name, each in tightened(plain, config).items() if each != plain.get(name)}
+        bare = {name: replace(each, plan=Grant(), apply=Grant()) for name, each in changed.items()}
+        return effective(self._settings, repo, config) or rules, bare
 
 
 def _digest(mirror: Mirror, commit: str, project: Project) -> str:

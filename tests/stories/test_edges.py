@@ -288,3 +288,22 @@ def test_dependencies_are_deployed_first(make_world: Callable[..., Any]) -> None
     world.settle()
 
     assert world.run_states(pull, RunKind.DEPLOY) == [("prod-db", "succeeded"), ("prod-web", "succeeded")]
+
+
+def test_a_repository_may_ask_for_more_approvals_than_the_operator_but_a_change_cannot_undo_it(
+    make_world: Callable[..., Any],
+) -> None:
+    stricter = "version: 1\nenvironments: {prod: {approvals: 2}}\nprojects:\n" + make_world.project("prod-web")
+    world = make_world(config=stricter)
+    laxer = "version: 1\nprojects:\n" + make_world.project("prod-web")
+    pull = world.pull({"prod/web/wanted": "a=2\n", ".headgate.yaml": laxer})
+    pull.approve("bo")
+    world.settle()
+    assert world.gate(pull) == "pending"
+
+    pull.approve("cy")
+    world.settle()
+    assert world.gate(pull) == "success"
+    pull.merge("dee")
+    world.settle()
+    assert world.deployed("prod_web") == "a=2"

@@ -97,7 +97,7 @@ def _intents(snapshot: Snapshot, merge: MergeRecord, record: GateRecord | None) 
             Intent(
                 change=snapshot.ref,
                 project=each.project.name,
-                target=each.project.target,
+                target=(each.wanted or each.project).target,
                 order=merge.order,
                 sha=merge.sha,
                 state=IntentState.WAITING if record else IntentState.STOPPED,
@@ -144,7 +144,9 @@ def positions(snapshot: Snapshot) -> tuple[Position, ...]:
     for intent in snapshot.intents:
         affected = snapshot.selection.named(intent.project)
         runs = snapshot.deploys_of(intent.project)
-        project = affected.project if affected else (runs[-1].project if runs else None)
+        # Once merged, an altered binding is the binding: both environments' gates had to be open for it.
+        merged = (affected.wanted or affected.project) if affected else None
+        project = merged or (runs[-1].project if runs else None)
         if project is not None:
             found.append(_position(snapshot, project, intent, runs[-1] if runs else None))
     return tuple(found)
