@@ -51,7 +51,7 @@ INDIFFERENT: Final = frozenset({"assigned", "unassigned", "milestoned", "demiles
 """Actions on a pull request that change nothing anybody here looks at."""
 
 _ID: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
-_EVENT: Final = re.compile(r"[a-z_]{1,50}")
+_EVENT: Final = re.compile(r"[a-z0-9_]{1,100}")
 _NAME: Final = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}", re.ASCII)
 _LOGIN: Final = re.compile(r"[A-Za-z0-9_-]{1,100}(\[bot\])?")
 _SHA: Final = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")

@@ -1,0 +1,208 @@
+"""GitHub's own payload examples, and a local host with acme/infra that the adapter speaks to."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from flask import Response, request
+
+from bot.core.events import Delivery, Hint
+from bot.core.model import ChangeRef, RepoRef
+from bot.forge import Forge, RepoStory
+from bot.hosts.github.host import GitHub
+from bot.hosts.github.inbox import Webhooks
+from bot.hosts.github.settings import App, GitHubSettings
+
+CACHE = Path.home() / ".cache" / "headgate-tests" / "npm"
+JUDGE = Path(__file__).parents[2] / "forge" / "judge.py"
+
+
+def _octokit(package: str, path: str, env: str) -> Path:
+    """Something GitHub publishes for npm; fetched once. Skips the test when it cannot be had."""
+    if env in os.environ:
+        return Path(os.environ[env])
+    found = CACHE / "node_modules" / "@octokit" / package / path
+    if not found.exists():
+        npm = shutil.which("npm")
+        if npm is None:
+            pytest.skip(f"npm is not installed and {env} is not set: @octokit/{package} cannot be had")
+        CACHE.mkdir(parents=True, exist_ok=True)
+        words = [npm, "install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts"]
+        packages = ["@octokit/openapi", "@octokit/openapi-webhooks", "@octokit/webhooks-examples@7.6.1"]
+        done = subprocess.run([*words, *packages], cwd=CACHE, capture_output=True, timeout=100, check=False)
+        if done.returncode != 0 or not found.exists():
+            pytest.skip(f"npm could not install @octokit/{package}")
+    return found
+
+
+@pytest.fixture(scope="session")
+def examples() -> list[tuple[str, dict[str, Any]]]:
+    """Every example payload that GitHub published: (event, payload)."""
+    path = _octokit("webhooks-examples", "api.github.com/index.json", "HEADGATE_WEBHOOK_EXAMPLES")
+    events = json.loads(path.read_text())
+    return [(each["name"], payload) for each in events for payload in each["examples"]]
+
+
+@pytest.fixture(scope="session")
+def rest_judge() -> Any:
+    """Judges REST exchanges by GitHub's published description."""
+    spec = importlib.util.spec_from_file_location("hosts_judge", JUDGE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module.Judge.load(_octokit("openapi", "generated/api.github.com.json", "HEADGATE_OPENAPI")), module
+
+
+# ------------------------------------------------------------------------------------------- webhooks
+
+AT = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Post:
+    """A webhook service's view of the adapter."""
+
+    secrets: tuple[str, ...] = ("secret",)
+    app_id: int = 0
+    own: str = "hg-bot"
+
+    @property
+    def webhooks(self) -> Webhooks:
+        supplies = tuple((lambda text=text: text) for text in self.secrets)
+        return Webhooks(GitHubSettings("github", None, supplies), self.app_id)
+
+    def headers(self, body: bytes, *, secret: str = "secret", event: str = "push", **more: str) -> dict[str, str]:
+        signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        known = {
+            "X-Hub-Signature-256": f"sha256={signature}",
+            "Content-Type": "application/json",
+            "X-GitHub-Delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958",
+            "X-GitHub-Event": event,
+        }
+        return known | {name.replace("_", "-"): value for name, value in more.items()}
+
+    def receive(self, body: bytes, **more: str) -> Delivery:
+        return self.webhooks.receive(self.headers(body, **more), body, AT)
+
+    def hint(self, event: str, payload: object) -> Hint:
+        body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        (hint,) = self.webhooks.decode(Delivery("github", "1", event, body, AT), self.own)
+        return hint
+
+
+@pytest.fixture
+def post() -> Post:
+    return Post()
+
+
+# ---------------------------------------------------------------------------------------------- world
+
+
+@dataclass
+class World:
+    """acme's host: ann owns acme, dee and bo write, eve reads, cy is nobody; hg-bot is us, an administrator."""
+
+    forge: Forge
+    story: RepoStory
+    tokens: dict[str, str]
+    exchanges: list[Any] = field(default_factory=list)
+    repo: RepoRef = RepoRef("gh", "acme/infra")
+
+    def host(self, login: str = "hg-bot", **more: Any) -> GitHub:
+        """The adapter with somebody's token."""
+        token = self.tokens[login]
+        return GitHub(GitHubSettings(**({"name": "gh", "auth": lambda: token, "api_url": self.forge.api_url} | more)))
+
+    def app(self, permissions: dict[str, str] | None = None) -> GitHub:
+        """The adapter as a GitHub App installed on acme."""
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        public = key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        private = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        made = self.forge.add_app("headgate", "acme", public.decode(), permissions)
+        self.forge.install_app(made, "acme")
+        return GitHub(GitHubSettings("gh", App(made.id, private.decode), api_url=self.forge.api_url))
+
+    def pull(self, branch: str = "port", author: str = "dee", **more: Any) -> Any:
+        """An open change that touches one file."""
+        self.story.commit(branch, {"web/site.yaml": f"port: 8080 # {branch}\n"}, author)
+        return self.story.open_pull(f"Change {branch}", branch, author, **more)
+
+    def ref(self, pull: Any) -> ChangeRef:
+        return ChangeRef(self.repo, pull.number)
+
+    def sent(self, method: str = "", path: str = "") -> list[Any]:
+        """The requests that reached the host."""
+        return [each for each in self.forge.trouble.requests() if method in each.method and path in each.path]
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Iterator[World]:
+    """A started host, whose exchanges nobody judges."""
+    forge = Forge(tmp_path / "forge")
+    tokens = {login: forge.add_user(login) for login in ("ann", "bo", "cy", "dee", "eve")}
+    tokens["hg-bot"] = forge.add_user("hg-bot", bot=True)
+    forge.add_org("acme", owners=("ann",))
+    roles = {"dee": "write", "bo": "write", "eve": "read", "hg-bot": "admin"}
+    story = forge.create_repo("acme/infra", {"web/site.yaml": "port: 80\n"}, roles)
+    forge.start()
+    yield World(forge, story, tokens)
+    forge.stop()
+
+
+@pytest.fixture
+def world(plain: World, rest_judge: Any) -> Iterator[World]:
+    """The same, and every request and answer must be as GitHub describes it."""
+    judge, module = rest_judge
+
+    def record(answer: Response) -> Response:
+        if request.path.startswith("/api/v3"):
+            exchange = module.Exchange(
+                request.method,
+                request.path.removeprefix("/api/v3"),
+                tuple(request.args),
+                request.get_data(as_text=True),
+                answer.status_code,
+                answer.get_data(),
+            )
+            plain.exchanges.append(exchange)
+        return answer
+
+    plain.forge.app.after_request_funcs.setdefault(None, []).append(record)
+    yield plain
+    problems = [problem for exchange in plain.exchanges for problem in judge.judge(exchange)]
+    assert not problems, "\n".join(problems[:20])
+
+
+@pytest.fixture
+def until() -> Callable[..., None]:
+    """Wait for something to become true, with a deadline."""
+    import time
+
+    def wait(true: Callable[[], bool], seconds: float = 10.0) -> None:
+        end = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < end, "it did not happen in time"
+            time.sleep(0.01)
+
+    return wait
