@@ -12,14 +12,16 @@ import click
 
 from bot.cli.options import config_option, json_option
 from bot.cli.queueing import configured_url, open_queue
+from bot.cli.setup import examined, wanted_of
 from bot.core.config.server import listed_repositories
 from bot.core.errors import ConfigError, HeadgateError
 from bot.core.model import Permission, RepoRef
-from bot.hosts.github.setup import examine
+from bot.hosts.setup import Level
 from bot.queues.server import find_server
 from bot.stores.artifacts import bind
 from bot.wiring import Wiring, config_path
 
+STATES = {Level.OK: "good", Level.WARNING: "warning", Level.PROBLEM: "bad"}
 MARKS = {"good": "✓", "warning": "!", "bad": "✗"}
 
 
@@ -124,10 +126,9 @@ def _hosts(wiring: Wiring) -> Iterator[Finding]:
 def _repository(wiring: Wiring, name: str, repo: RepoRef) -> Iterator[Finding]:
     host = wiring.hosts()[name]
     try:
+        for each in examined(host, repo, wanted_of(wiring, name, repo)):
+            yield Finding(STATES[each.level], each.subject, each.text, each.remedy)
         people = host.people(repo)
-        for bad, text in examine(host, repo):
-            mend = f"headgate setup {name} {repo.path}     (shows what it will change first)"
-            yield Finding("bad" if bad else "warning", repo.path, text, mend)
     except HeadgateError as error:
         yield Finding("bad", repo.path, str(error))
         return
@@ -139,5 +140,6 @@ def _approvers(wiring: Wiring, repo: RepoRef, writers: int) -> Iterator[Finding]
     needed = max((each.approvals for each in wiring.settings.environments.values()), default=0)
     # Our own account writes too, and the author of a change does not count.
     if writers and needed > writers - 2:
-        text = f"{needed} approvals are needed, but at most {max(writers - 2, 0)} people besides an author could give one"
+        could = max(writers - 2, 0)
+        text = f"{needed} approvals are needed, but at most {could} people besides an author could give one"
         yield Finding("warning", repo.path, text, "give more people write permission, or lower `approvals`")

@@ -71,6 +71,9 @@ def execute(services: Services, run: Run, stopped: Callable[[], bool]) -> Run:
     if stopped() and run.kind is RunKind.PLAN:
         step = Step.CANCEL
     run = replace(run, log=sink.close())
+    if stopped() and run.failure is not None and run.kind is RunKind.DEPLOY:
+        # It was interrupted, not refused: the next attempt reads back and goes on with what is left.
+        return services.store.bury_run(run, services.clock.now(), "it was interrupted by a shutdown")
     seconds = round((services.clock.now() - started).total_seconds(), 1)
     return services.store.finish_run(run, step, services.clock.now(), _audit(run, step, seconds))
 

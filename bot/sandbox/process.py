@@ -54,7 +54,8 @@ class ProcessSandbox:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                start_new_session=True,
+                # A group of its own, but our session: proof of death looks for what is left of the run's session.
+                process_group=0,
                 preexec_fn=_limited(execution.dies_with_parent),
             )
             out = _Pump(process.stdout, execution.keep_bytes, None if execution.quiet else self._lines())

@@ -8,7 +8,6 @@ import signal
 import threading
 
 from bot.core.errors import StoreConflict
-from bot.core.runs import RunKind
 from bot.flow.run import execute
 from bot.wiring import build_from_environment
 from bot.work.process import current_holder
@@ -18,6 +17,7 @@ log = logging.getLogger(__name__)
 
 def child_main(run_id: str) -> None:
     """Execute one claimed run. Exits 0 when an outcome was recorded, 1 when the claim was lost."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     told = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: told.set())
     services = build_from_environment()
@@ -26,15 +26,10 @@ def child_main(run_id: str) -> None:
         if run is None or run.state.over:
             return
         run = services.store.set_holder(run, current_holder())
-        stopped = told.is_set if run.kind is RunKind.PLAN else _never
-        finished = execute(services, run, stopped)
+        finished = execute(services, run, told.is_set)
         log.info("run %s of %s: %s", run.id, run.project.name, finished.state.value)
     except StoreConflict as error:
         log.warning("run %s is no longer ours: %s", run_id, error)
         os._exit(1)
     finally:
         services.store.close()
-
-
-def _never() -> bool:
-    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from datetime import timedelta
 from typing import assert_never
@@ -81,7 +82,13 @@ class Jobs:
         run = store.run(claimed.id)
         if run is None or run.state.over or run.token != claimed.token:
             return
-        bury_if_dead(self._services, run, f"its process ended with code {code} before it was done")
+        why = f"its process ended with code {code} before it was done"
+        if run.holder == current_holder():
+            # It died before it took the claim over from us, so nothing was begun.
+            with contextlib.suppress(StoreConflict):
+                store.bury_run(run, self._services.clock.now(), why)
+            return
+        bury_if_dead(self._services, run, why)
 
 
 def bury_if_dead(services: Services, run: Run, why: str) -> bool:

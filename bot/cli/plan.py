@@ -1,0 +1,134 @@
+"""``headgate plan --base main``: the very comment a change of this checkout would get, without any host."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from bot.cli.local import REF, REPO, LocalHost
+from bot.core.config.document import load
+from bot.core.config.repository import CONFIG_FILE
+from bot.core.rules import Environment, Grant, Mode, RepoRules, Settings
+from bot.core.runs import RunState
+from bot.flow.advance import advance
+from bot.flow.run import execute
+from bot.flow.selecting import Selector
+from bot.flow.services import Services
+from bot.mirror.git import GitMirror
+from bot.wiring import SilentQueue, Wiring
+from bot.work.process import current_holder
+
+
+@click.command()
+@click.option("--base", default="main", show_default=True, help="The target branch.")
+@click.option(
+    "--head", default="HEAD", show_default=True, help="The commit to plan; what is not committed is not seen."
+)
+@click.option(
+    "--env", "names", multiple=True, metavar="NAME", help="Give the tools this variable of yours (repeatable)."
+)
+@click.option("--color/--no-color", default=None, help="Colour the diff; default: when printing to a terminal.")
+def command(base: str, head: str, names: tuple[str, ...], color: bool | None) -> None:
+    """Plan what HEAD (merged onto BASE) would do, and print the comment. Exit 1 when it could not be merged."""
+    root = Path(_git("rev-parse", "--show-toplevel"))
+    with tempfile.TemporaryDirectory(prefix="headgate-plan-") as folder:
+        env = {name: os.environ[name] for name in names if name in os.environ}
+        wiring = Wiring(Path(folder) / "none.yaml", _settings(Path(folder), root, base, env))
+        host = LocalHost(root, base, _git("rev-parse", base), _git("rev-parse", head), wiring.clock.now())
+        failed = _play(wiring, host)
+    text = "\n\n".join(re.sub(r"^<!--.*?-->\n", "", body) for body in host.comments.values())
+    coloured = sys.stdout.isatty() if color is None else color
+    shown = text or "Nothing that Headgate manages is affected."
+    click.echo(_coloured(shown) if coloured else shown, color=coloured)
+    sys.exit(1 if failed else 0)
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise click.UsageError(
+            done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"git {words[0]} failed"
+        )
+    return done.stdout.strip()
+
+
+def _settings(folder: Path, root: Path, base: str, env: dict[str, str]) -> Settings:
+    """Everything is granted: it is your own checkout, your own credentials, and nothing is deployed."""
+    grant = Grant(env=env)
+    names = [*_environments(root), "local"]
+    environments = {name: Environment(name, plan=grant, apply=grant) for name in names}
+    globs = dict.fromkeys(names, ("**",))
+    rules = RepoRules(match=str(REPO), mode=Mode.COMMENT, branches=(base,), environments=globs, max_projects=10_000)
+    return Settings(data=str(folder), repositories=(rules,), environments=environments)
+
+
+def _environments(root: Path) -> tuple[str, ...]:
+    """Every environment that the repository's own file names."""
+    place = root / CONFIG_FILE
+    document = load(place.read_bytes(), CONFIG_FILE) if place.exists() else None
+    value = getattr(document, "value", None)
+    return tuple(sorted(set(_named(value)))) if value is not None else ()
+
+
+def _named(value: object) -> list[str]:
+    if isinstance(value, list):
+        return [name for each in value for name in _named(each)]
+    if not isinstance(value, dict):
+        return []
+    found: list[str] = []
+    for key, inner in value.items():
+        if key == "environment":
+            found += [each for each in (inner if isinstance(inner, list) else [inner]) if isinstance(each, str)]
+        else:
+            found += _named(inner)
+    return [name for name in found if "{" not in name]
+
+
+def _play(wiring: Wiring, host: LocalHost) -> bool:
+    """Advance the one change, carrying its plans out one after another; True when a plan failed."""
+    store = wiring.store()
+    store.migrate()
+    services = wiring.services(SilentQueue(), store)
+    mirror = GitMirror(wiring.data / "mirror.git", host.clone_url(REPO), lambda: None)
+    services = replace(services, hosts={REPO.host: host}, mirror=lambda repo: mirror)
+    selector = Selector(services.settings, services.tools)
+    store.mark_dirty(REF, refetch=True)
+    try:
+        advance(services, selector, REF)
+        failed = _run_all(services)
+        advance(services, selector, REF)
+    finally:
+        mirror.close()
+        store.close()
+    return failed
+
+
+def _run_all(services: Services) -> bool:
+    failed = False
+    for queued in services.store.queued_runs(None, limit=10_000):
+        now = services.clock.now()
+        run = services.store.claim_run(queued.id, current_holder(), now, timedelta(hours=1))
+        if run is not None:
+            click.echo(f"planning {run.project.name} …", err=True)
+            finished = execute(services, run, lambda: False)
+            failed = failed or finished.state is not RunState.SUCCEEDED
+    return failed
+
+
+def _coloured(text: str) -> str:
+    colours = {"+": "green", "-": "red", "!": "yellow", "~": "yellow"}
+    lines = []
+    inside = False
+    for line in text.splitlines():
+        inside = inside != line.startswith("```")
+        colour = colours.get(line.strip()[:1]) if inside else None
+        lines.append(click.style(line, fg=colour) if colour else line)
+    return "\n".join(lines)

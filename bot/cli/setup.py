@@ -1,0 +1,62 @@
+"""``headgate setup``: a repository's webhook and branch protection; shown first, done only when asked to."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import click
+
+from bot.cli.options import config_option
+from bot.core.config.server import rules_for
+from bot.core.model import RepoRef
+from bot.hosts.setup import Finding, SetsUp, Wanted, apply
+from bot.ports import Host
+from bot.wiring import Wiring, config_path
+
+
+@click.command()
+@config_option
+@click.argument("host")
+@click.argument("repo", metavar="OWNER/NAME")
+@click.option("--yes", is_flag=True, help="Do it without asking.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be changed.")
+def command(config: str, host: str, repo: str, yes: bool, dry_run: bool) -> None:
+    """Set up OWNER/NAME on HOST (a name of the settings). A second run changes nothing."""
+    wiring = Wiring(config_path(config))
+    found = wiring.hosts().get(host)
+    if found is None:
+        raise click.UsageError(f"no host is called {host!r}; there are: {', '.join(wiring.settings.hosts)}")
+    ref = RepoRef(host, repo)
+    steps = _sets_up(found).plan_setup(ref, wanted_of(wiring, host, ref))
+    for step in steps:
+        click.echo(str(step))
+    left = [step for step in steps if not step.done]
+    if not left:
+        click.echo("everything is set up; nothing to change")
+        return
+    if dry_run:
+        click.echo(f"{len(left)} to change; nothing was done (--dry-run)")
+        return
+    if not yes:
+        click.confirm(f"change {len(left)}?", abort=True)
+    click.echo(f"{apply(steps)} changed")
+
+
+def wanted_of(wiring: Wiring, host: str, repo: RepoRef) -> Wanted:
+    """How the operator's settings want a repository to be set up."""
+    settings = wiring.settings
+    rules = rules_for(settings, repo)
+    hook = f"{settings.listen.public_url.rstrip('/')}/webhooks/{host}" if settings.listen.public_url else ""
+    url = "" if settings.hosts[host].poll is not None and not hook else hook
+    return Wanted(branches=rules.branches if rules else (), url=url)
+
+
+def examined(host: Host, repo: RepoRef, wanted: Wanted) -> tuple[Finding, ...]:
+    """What the host's own doctor finds."""
+    return _sets_up(host).examine(repo, wanted)
+
+
+def _sets_up(host: Host) -> SetsUp:
+    if not hasattr(host, "plan_setup"):
+        raise click.UsageError("this kind of host cannot be set up from here")
+    return cast(SetsUp, host)
