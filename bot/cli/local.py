@@ -39,6 +39,7 @@ class LocalHost:
 
     def receive(self, headers: Mapping[str, str], body: bytes, at: datetime) -> Delivery:
         """Nobody posts here."""
+        del headers, body, at
         raise HostDenied("a checkout receives no webhooks")
 
     def decode(self, delivery: Delivery) -> tuple[Hint, ...]:
@@ -86,6 +87,7 @@ class LocalHost:
     def git_credentials(self, repo: RepoRef) -> tuple[str, str] | None:
         """None are needed."""
         del repo
+        return None
 
     def budget(self) -> Budget:
         """There is no limit."""

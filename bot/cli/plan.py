@@ -98,7 +98,7 @@ def _play(wiring: Wiring, host: LocalHost) -> bool:
     store.migrate()
     services = wiring.services(SilentQueue(), store)
     mirror = GitMirror(wiring.data / "mirror.git", host.clone_url(REPO), lambda: None)
-    services = replace(services, hosts={REPO.host: host}, mirror=lambda repo: mirror)
+    services = replace(services, hosts={REPO.host: host}, mirror=lambda _: mirror)
     selector = Selector(services.settings, services.tools)
     store.mark_dirty(REF, refetch=True)
     try:
