@@ -14,8 +14,11 @@ from typing import Final
 
 log = logging.getLogger(__name__)
 
-PAUSE: Final = (0.2, 1.0, 5.0, 15.0)
+PAUSE: Final = (0.1, 0.5, 2.0, 10.0)
 """Seconds before a process that keeps dying is started again."""
+
+HEALTHY: Final = 3.0
+"""A process that lived this long had started well: its next death is its first."""
 
 
 class Child:
@@ -28,18 +31,22 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._deaths = 0
         self._not_before = 0.0
+        self._started = 0.0
 
     def keep_alive(self) -> None:
         """Start it when it is not running and its pause is over."""
         if self._process is not None and self._process.poll() is None:
             return
         if self._process is not None:
+            if time.monotonic() - self._started > HEALTHY:
+                self._deaths = 0
             pause = PAUSE[min(self._deaths, len(PAUSE) - 1)]
             log.warning("%s ended with code %s; again in %.1f s", self.name, self._process.returncode, pause)
             self._deaths += 1
             self._not_before = time.monotonic() + pause
             self._process = None
         if time.monotonic() >= self._not_before:
+            self._started = time.monotonic()
             self._process = subprocess.Popen(self._words, env=self._env, stdin=subprocess.DEVNULL)
 
     @property

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from bot.core.decide.planning import planned_sets, unplanned
+from bot.core.decide.planning import all_planned, planned_sets, unplanned
 from bot.core.face.explain import explain
 from bot.core.face.words import counted, plural, total
 from bot.core.record import CheckConclusion
@@ -24,6 +24,9 @@ Check = tuple[CheckConclusion, str, str]
 def gate_check(snapshot: Snapshot, verdict: Reason) -> Check:
     """What the required check says."""
     text = explain(verdict)
+    if snapshot.fresh and not all_planned(snapshot):
+        # The same words until the last plan is done: every other word would be one more write to the host.
+        return CheckConclusion.PENDING, "Planning", text
     if verdict.status is Status.DENIED:
         return CheckConclusion.FAILURE, _line(_first(verdict)), text
     record = snapshot.standing_record()

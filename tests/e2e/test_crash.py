@@ -1,0 +1,97 @@
+"""kill -9 of any process of ours, and FLUSHALL, at random moments: the same end, and never two applies at once."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+KILLS = 50
+CHANGES = 6
+
+APPLY = """\
+import os, sys, time
+live = os.path.join(os.environ["LIVE"], sys.argv[1])
+record = open(os.path.join(os.environ["LIVE"], "applies.log"), "a", buffering=1)
+record.write(f"begin {sys.argv[1]} {os.getpid()}\\n")
+text = open("wanted").read()
+done = []
+for line in text.split():
+    done.append(line)
+    time.sleep(0.15)
+    with open(live + ".new", "w") as out: out.write("\\n".join(done + [l for l in open(live).read().split() if l.split("=")[0] not in [d.split("=")[0] for d in done]]) + "\\n")
+    os.replace(live + ".new", live)
+record.write(f"end {sys.argv[1]} {os.getpid()}\\n")
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(420)
+def test_whatever_is_killed_the_day_ends_as_if_nothing_had_been(e2e: Any, tmp_path: Path) -> None:
+    config = "version: 1\nprojects:\n" + e2e.project("dev-web") + e2e.project("prod-web") + e2e.project("prod-db")
+    world = e2e.World(tmp_path, approvals=1, config=config, files={"apply.py": APPLY})
+    hooks, pages = free_port(), free_port()
+    text = (
+        world.config.read_text()
+        .replace("127.0.0.1:1", f"127.0.0.1:{hooks}")
+        .replace("127.0.0.1:2", f"127.0.0.1:{pages}")
+    )
+    text = text.replace("token_file: token", "poll: 2s, token_file: token")
+    world.config.write_text(text + "limits: {lease: 3s, advance_lease: 3s, shutdown_grace: 5s}\n")
+    world.repo.add_hook(f"http://127.0.0.1:{hooks}/webhooks/github", "hook-secret")
+    served = e2e.Served(world.config, tmp_path / "serve.log")
+    killer = e2e.Killer(served, tmp_path / "data" / "redis" / "redis.sock", seed=7, pause=(0.6, 2.2))
+    try:
+        e2e.until(lambda: e2e.answers(f"http://127.0.0.1:{pages}/readyz"), 60, "ready")
+        killer.start()
+        pulls = []
+        for number in range(1, CHANGES + 1):
+            name = ("dev", "prod")[number % 2]
+            world.repo.commit(f"t{number}", files={f"{name}/web/wanted": f"a={number}\nb={number}\n"}, author="dee")
+            pull = world.repo.open_pull(f"Change {number}", head=f"t{number}", author="dee")
+            pulls.append(pull)
+            e2e.until(lambda pull=pull: world.face(pull), 60, f"the comment of change {number}")
+            pull.approve("bo")
+            e2e.until(lambda pull=pull: world.gate(pull) == "success", 60, f"the gate of change {number}")
+            pull.merge("dee")
+        e2e.until(lambda: len(killer.kills) >= KILLS, 120, f"{KILLS} kills")
+        killer.stop()
+        e2e.until(lambda: all("Deployed by merge" in world.face(pull) or "Superseded" in world.face(pull) for pull in pulls), 90,
+                  "every change is deployed or superseded")  # fmt: skip
+    finally:
+        killer.stop()
+        served.stop()
+        world.stop()
+    assert world.deployed("prod_web") == "a=5\nb=5"
+    assert world.deployed("dev_web") == "a=6\nb=6"
+    for pull in pulls:
+        assert sum("story:page:1" in each.body.partition("\n")[0] for each in pull.comments) == 1
+    _applies_never_overlap((world.live / "applies.log").read_text())
+    assert world_audit_holds(world)
+
+
+def _applies_never_overlap(log: str) -> None:
+    """An apply may die in the middle, but while one lives no other of its target begins."""
+    running: dict[str, str] = {}
+    for line in log.splitlines():
+        what, target, pid = line.split()
+        if what == "begin":
+            running[target] = pid
+        else:
+            assert running.get(target) == pid, f"{target}: {pid} ended, but {running.get(target)} had begun since"
+
+
+def world_audit_holds(world: Any) -> bool:
+    store = world.wiring.store()
+    try:
+        return bool(store.verify_audit() > 0)
+    finally:
+        store.close()

@@ -1,0 +1,50 @@
+"""What a change costs the host, and what a burst of deliveries costs us."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bot.core.runs import RunKind
+
+
+def calls_for_a_push(world: Any, pull: Any, files: dict[str, str]) -> int:
+    """Host API calls of our account between a push and rest; unchanged answers (304) are free."""
+    world.forge.trouble.forget_requests()
+    world.push(pull, files)
+    made = [each for each in world.forge.trouble.requests("api") if each.login == "acme-bot"]
+    return sum(1 for each in made if each.status != 304)
+
+
+@pytest.mark.parametrize("projects", [1, 100])
+def test_a_settled_push_costs_at_most_twelve_calls_however_many_projects(
+    make_world: Callable[..., Any], projects: int
+) -> None:
+    names = [f"dev-p{number}" for number in range(projects)]
+    config = "version: 1\nprojects:\n" + "".join(make_world.project(name) for name in names)
+    files = {f"dev/p{number}/wanted": "a=1\n" for number in range(projects)}
+    world = make_world(config=config, files=files, rules=", max_projects: 200")
+    pull = world.pull({f"dev/p{number}/wanted": "a=2\n" for number in range(projects)})
+
+    calls = calls_for_a_push(world, pull, {f"dev/p{number}/wanted": "a=3\n" for number in range(projects)})
+
+    assert calls <= 12
+
+
+@pytest.mark.slow
+def test_a_burst_of_deliveries_ends_in_one_comment_and_plans_of_the_newest(world: Any) -> None:
+    pull = world.pull({"prod/web/wanted": "a=2\n"})
+    courier = world.forge.courier
+    courier.hold()
+    for number in range(200):
+        world.repo.commit(f"topic-{pull.number}", files={"prod/web/wanted": f"a={number + 3}\n"}, author="dee")
+    world.forge.trouble.repeat_deliveries = 600
+    courier.release(shuffle=random.Random(3))
+    world.settle()
+
+    assert sum("story:page:1" in each.body.partition("\n")[0] for each in pull.comments) == 1
+    assert '"1" → "202"' in world.face(pull)
+    assert len(world.run_states(pull, RunKind.PLAN)) <= 12
