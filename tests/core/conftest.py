@@ -280,10 +280,10 @@ def remembering(snapshot: Snapshot, **fields: Any) -> Snapshot:
     return replace(snapshot, memory=replace(snapshot.memory, **fields))
 
 
+CONSTANTS = ("NOW", "REPO", "REF", "HEAD", "BASE", "MERGED", "KEY", "PEOPLE")
 BUILDERS = SimpleNamespace(
-    **{name: value for name, value in list(globals().items()) if callable(value) and name.islower() and name != "replace"},
-    NOW=NOW, REPO=REPO, REF=REF, HEAD=HEAD, BASE=BASE, MERGED=MERGED, KEY=KEY, PEOPLE=PEOPLE,
-)  # fmt: skip
+    **{name: value for name, value in list(globals().items()) if name in CONSTANTS or callable(value)}
+)
 
 
 @pytest.fixture(scope="session")

@@ -163,7 +163,12 @@ class Account:
     def _token(self) -> str:
         if self._auth is None or isinstance(self._auth, App):
             raise HostDenied(_NOBODY)
-        return self._auth().strip()
+        token = self._auth().strip()
+        if not token or not token.isascii() or not token.isprintable():
+            raise HostDenied(
+                "what is configured as this host's token is none: it must be one line of plain characters"
+            )
+        return token
 
     def _app_token(self) -> str:
         if not isinstance(self._auth, App):

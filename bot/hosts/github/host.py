@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
@@ -24,14 +25,14 @@ COMMENT_LIMIT: Final = 65536
 
 
 class GitHub:
-    """Implements the port ``Host``."""
+    """Implements the port ``Host``. ``clock`` gives seconds, by which what was asked grows old."""
 
-    def __init__(self, settings: GitHubSettings) -> None:
+    def __init__(self, settings: GitHubSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._account = Account(settings)
         self._webhooks = Webhooks(settings, self._account.app_id)
-        self._reads = Reads(self._account, settings.check_prefix)
-        self._reports = Reports(self._account, self._reads)
+        self._reads = Reads(self._account, settings.check_prefix, clock)
+        self._reports = Reports(self._account, self._reads, clock)
         self._setup = Setup(settings, self._account, self._reads)
 
     # -------------------------------------------------------------------------------------------- inbox

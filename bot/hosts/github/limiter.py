@@ -26,6 +26,8 @@ CONTENT: Final = (Window(60.0, 75), Window(3600.0, 480))
 creates content. https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api"""
 READ_POINTS: Final = 1
 WRITE_POINTS: Final = 5
+MARGIN: Final = 0.01
+"""Seconds told on top, so that rounding brings nobody back too early."""
 
 
 class Limiter:
@@ -44,20 +46,18 @@ class Limiter:
         with self._lock:
             while self._spent and now - self._spent[0][0] >= longest:
                 self._spent.popleft()
-            for window in self._windows:
-                self._check(window, points, now)
+            wait = max(self._wait(window, points, now) for window in self._windows)
+            if wait > 0:
+                raise HostBusy("our own limit of calls is reached, which is a little below the host's", wait)
             self._spent.append((now, points))
 
-    def _check(self, window: Window, points: int, now: float) -> None:
+    def _wait(self, window: Window, points: int, now: float) -> float:
+        """Seconds until this many points fit into the window; 0 when they do now."""
         recent = [(at, spent) for at, spent in self._spent if now - at < window.seconds]
         over = sum(spent for _, spent in recent) + points - window.points
-        if over <= 0 or not recent:
-            return
-        freed, free_at = 0, now
+        wait = 0.0
         for at, spent in recent:
-            freed, free_at = freed + spent, at + window.seconds
-            if freed >= over:
+            if over <= 0:
                 break
-        raise HostBusy(
-            f"our own limit of {window.points} points in {window.seconds:.0f} s is reached", max(free_at - now, 0.1)
-        )
+            over, wait = over - spent, at + window.seconds - now + MARGIN
+        return wait

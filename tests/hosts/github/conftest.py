@@ -10,9 +10,10 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -117,18 +118,24 @@ def post() -> Post:
 
 @dataclass
 class World:
-    """acme's host: ann owns acme, dee and bo write, eve reads, cy is nobody; hg-bot is us, an administrator."""
+    """acme's host: ann owns acme, dee and bo write, eve and cy read; hg-bot is us, an administrator."""
 
     forge: Forge
     story: RepoStory
     tokens: dict[str, str]
+    ahead: list[timedelta]
     exchanges: list[Any] = field(default_factory=list)
     repo: RepoRef = RepoRef("gh", "acme/infra")
 
-    def host(self, login: str = "hg-bot", **more: Any) -> GitHub:
+    def later(self, **span: float) -> None:
+        """Let time pass on the host."""
+        self.ahead[0] += timedelta(**span)
+
+    def host(self, login: str = "hg-bot", clock: Callable[[], float] = time.monotonic, **more: Any) -> GitHub:
         """The adapter with somebody's token."""
         token = self.tokens[login]
-        return GitHub(GitHubSettings(**({"name": "gh", "auth": lambda: token, "api_url": self.forge.api_url} | more)))
+        words = {"name": "gh", "auth": lambda: token, "api_url": self.forge.api_url} | more
+        return GitHub(GitHubSettings(**words), clock)
 
     def app(self, permissions: dict[str, str] | None = None) -> GitHub:
         """The adapter as a GitHub App installed on acme."""
@@ -159,14 +166,15 @@ class World:
 @pytest.fixture
 def plain(tmp_path: Path) -> Iterator[World]:
     """A started host, whose exchanges nobody judges."""
-    forge = Forge(tmp_path / "forge")
+    ahead = [timedelta(0)]
+    forge = Forge(tmp_path / "forge", lambda: datetime.now(UTC) + ahead[0])
     tokens = {login: forge.add_user(login) for login in ("ann", "bo", "cy", "dee", "eve")}
     tokens["hg-bot"] = forge.add_user("hg-bot", bot=True)
     forge.add_org("acme", owners=("ann",))
-    roles = {"dee": "write", "bo": "write", "eve": "read", "hg-bot": "admin"}
+    roles = {"dee": "write", "bo": "write", "eve": "read", "cy": "read", "hg-bot": "admin"}
     story = forge.create_repo("acme/infra", {"web/site.yaml": "port: 80\n"}, roles)
     forge.start()
-    yield World(forge, story, tokens)
+    yield World(forge, story, tokens, ahead)
     forge.stop()
 
 
@@ -192,17 +200,3 @@ def world(plain: World, rest_judge: Any) -> Iterator[World]:
     yield plain
     problems = [problem for exchange in plain.exchanges for problem in judge.judge(exchange)]
     assert not problems, "\n".join(problems[:20])
-
-
-@pytest.fixture
-def until() -> Callable[..., None]:
-    """Wait for something to become true, with a deadline."""
-    import time
-
-    def wait(true: Callable[[], bool], seconds: float = 10.0) -> None:
-        end = time.monotonic() + seconds
-        while not true():
-            assert time.monotonic() < end, "it did not happen in time"
-            time.sleep(0.01)
-
-    return wait
