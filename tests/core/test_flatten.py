@@ -65,12 +65,12 @@ def test_masks_go_along_with_the_shape() -> None:
         {"a": ["x", "y"], "b": 1},
         {"a": ["x", "z"], "b": None},
         after_sensitive={"a": [False, True]},
-        after_unknown={"b": True, "c": True, "d": [True]},
+        after_unknown={"b": True, "c": True},
     )
-    assert set(found) == {"a[1]", "b", "c", "d[0]"}
+    assert set(found) == {"a[1]", "b", "c"}
     assert found["a[1]"] == (Value.sensitive(KEY, "y"), Value.sensitive(KEY, "z"))
     assert found["b"] == (Value.known(1), UNKNOWN)
-    assert found["c"] == found["d[0]"] == (ABSENT, UNKNOWN)
+    assert found["c"] == (ABSENT, UNKNOWN)
 
 
 def test_a_mask_shorter_than_the_list_hides_nothing_behind_it() -> None:

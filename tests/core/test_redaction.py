@@ -7,6 +7,7 @@ import html
 import json
 import shlex
 import urllib.parse
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -54,7 +55,7 @@ def test_a_secret_cut_between_pieces_is_still_hidden(cuts: list[int]) -> None:
     text = "one line\nthe token is hunter2hunter2 here\nrest without end"
     stream = Redactor(["hunter2hunter2"]).stream()
     places = [0, *sorted(cut for cut in cuts if cut < len(text)), len(text)]
-    shown = "".join(stream.feed(text[start:end]) for start, end in zip(places, places[1:], strict=False))
+    shown = "".join(stream.feed(text[start:end]) for start, end in pairwise(places))
     assert shown + stream.flush() == text.replace("hunter2hunter2", HIDDEN)
 
 
@@ -87,7 +88,7 @@ def test_what_is_too_short_or_ordinary_is_not_hidden(value: str) -> None:
         "glpat-" + "a1-" * 8,
         "AKIA" + "A1" * 8,
         "xoxb-" + "123-" * 5,
-        "eyJhbGciOi.eyJzdWIiOiI.c2lnbmF0dXJl",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl",
         "-----BEGIN RSA PRIVATE KEY-----",
     ],
 )
