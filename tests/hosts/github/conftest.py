@@ -6,21 +6,17 @@ import hashlib
 import hmac
 import importlib.util
 import json
-import os
-import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from flask import Response, request
 
 from bot.core.events import Delivery, Hint
 from bot.core.model import ChangeRef, RepoRef
@@ -29,46 +25,29 @@ from bot.hosts.github.host import GitHub
 from bot.hosts.github.inbox import Webhooks
 from bot.hosts.github.settings import App, GitHubSettings
 
-CACHE = Path.home() / ".cache" / "headgate-tests" / "npm"
-JUDGE = Path(__file__).parents[2] / "forge" / "judge.py"
+
+def _load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"hosts_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def _octokit(package: str, path: str, env: str) -> Path:
-    """Something GitHub publishes for npm; fetched once. Skips the test when it cannot be had."""
-    if env in os.environ:
-        return Path(os.environ[env])
-    found = CACHE / "node_modules" / "@octokit" / package / path
-    if not found.exists():
-        npm = shutil.which("npm")
-        if npm is None:
-            pytest.skip(f"npm is not installed and {env} is not set: @octokit/{package} cannot be had")
-        CACHE.mkdir(parents=True, exist_ok=True)
-        words = [npm, "install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts"]
-        packages = ["@octokit/openapi", "@octokit/openapi-webhooks", "@octokit/webhooks-examples@7.6.1"]
-        done = subprocess.run([*words, *packages], cwd=CACHE, capture_output=True, timeout=100, check=False)
-        if done.returncode != 0 or not found.exists():
-            pytest.skip(f"npm could not install @octokit/{package}")
-    return found
+published = _load(Path(__file__).with_name("published.py"))
 
 
 @pytest.fixture(scope="session")
 def examples() -> list[tuple[str, dict[str, Any]]]:
     """Every example payload that GitHub published: (event, payload)."""
-    path = _octokit("webhooks-examples", "api.github.com/index.json", "HEADGATE_WEBHOOK_EXAMPLES")
-    events = json.loads(path.read_text())
-    return [(each["name"], payload) for each in events for payload in each["examples"]]
+    return list(published.example_payloads())
 
 
 @pytest.fixture(scope="session")
-def rest_judge() -> Any:
-    """Judges REST exchanges by GitHub's published description."""
-    spec = importlib.util.spec_from_file_location("hosts_judge", JUDGE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module.Judge.load(_octokit("openapi", "generated/api.github.com.json", "HEADGATE_OPENAPI")), module
+def court() -> Any:
+    """Judges exchanges by GitHub's published description."""
+    return published.Court()
 
 
 # ------------------------------------------------------------------------------------------- webhooks
@@ -124,7 +103,6 @@ class World:
     story: RepoStory
     tokens: dict[str, str]
     ahead: list[timedelta]
-    exchanges: list[Any] = field(default_factory=list)
     repo: RepoRef = RepoRef("gh", "acme/infra")
 
     def later(self, **span: float) -> None:
@@ -179,24 +157,8 @@ def plain(tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.fixture
-def world(plain: World, rest_judge: Any) -> Iterator[World]:
+def world(plain: World, court: Any) -> Iterator[World]:
     """The same, and every request and answer must be as GitHub describes it."""
-    judge, module = rest_judge
-
-    def record(answer: Response) -> Response:
-        if request.path.startswith("/api/v3"):
-            exchange = module.Exchange(
-                request.method,
-                request.path.removeprefix("/api/v3"),
-                tuple(request.args),
-                request.get_data(as_text=True),
-                answer.status_code,
-                answer.get_data(),
-            )
-            plain.exchanges.append(exchange)
-        return answer
-
-    plain.forge.app.after_request_funcs.setdefault(None, []).append(record)
+    problems = court.watch(plain.forge.app)
     yield plain
-    problems = [problem for exchange in plain.exchanges for problem in judge.judge(exchange)]
-    assert not problems, "\n".join(problems[:20])
+    assert not problems(), "\n".join(problems()[:20])
