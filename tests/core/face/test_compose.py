@@ -71,8 +71,8 @@ def test_a_denial_comes_first_and_the_others_are_counted(build: SimpleNamespace)
 
 
 def test_a_hold_and_a_draft_are_what_it_waits_for(build: SimpleNamespace) -> None:
-    assert "⏸ bo holds it" in face(build.an_approved(requests=(build.granted(Verb.HOLD),))).headline
-    assert "⏸ It is a draft" in face(build.an_approved(change=build.a_change(draft=True))).headline
+    assert "⏸ bo holds it" in face(build.an_approved(records=(), requests=(build.granted(Verb.HOLD),))).headline
+    assert "⏸ It is a draft" in face(build.an_approved(records=(), change=build.a_change(draft=True))).headline
 
 
 def test_dropped_approvals_are_named(build: SimpleNamespace) -> None:
