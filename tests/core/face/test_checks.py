@@ -46,7 +46,7 @@ def test_a_denial_is_red_and_waiting_is_pending(build: SimpleNamespace) -> None:
 
 def test_while_plans_run_the_people_that_will_be_missing_are_named_first(build: SimpleNamespace) -> None:
     running = (build.a_plan_run(state=RunState.RUNNING),)
-    assert gate(build.a_snapshot(plans=running)) == (C.PENDING, "app is being planned")
+    assert gate(build.a_snapshot(plans=running)) == (C.PENDING, "Planning")
     held = build.a_snapshot(plans=running, requests=(build.granted(Verb.HOLD),))
     assert gate(held) == (C.PENDING, "bo holds it (and 1 more)")
 
