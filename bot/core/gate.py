@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from bot.core.decide.planning import needs_permission_to_plan, planned_sets, too_many
+from bot.core.decide.planning import MAX_ATTEMPTS, needs_permission_to_plan, planned_sets, too_many
 from bot.core.effectset import EffectSet
 from bot.core.model import CheckState, Permission, Review
 from bot.core.people import eligible, objections, tally, unknown_hands
 from bot.core.project import Affected, Standing
 from bot.core.record import Covered, Judgement, Request, Verb
 from bot.core.rules import Environment
-from bot.core.runs import RunState
+from bot.core.runs import Run, RunState
 from bot.core.snapshot import Snapshot
 from bot.core.verdict import Reason, Status, all_of
 
@@ -121,7 +121,15 @@ def _plans(snapshot: Snapshot) -> Iterable[Reason]:
         name = each.project.name
         run = snapshot.plan_of(name, each.digest)
         rule = f"plan.{name}"
-        if run is None or not run.state.over or run.state in (RunState.LOST, RunState.CANCELLED):
+        if given_up(run):
+            yield Reason(
+                rule,
+                Status.DENIED,
+                f"The plan of {name} never came to an end, {MAX_ATTEMPTS} times over",
+                who=("anyone with write permission",),
+                how=f"`/plan {name}`",
+            )
+        elif run is None or not run.state.over or run.state in (RunState.LOST, RunState.CANCELLED):
             yield Reason(rule, Status.PENDING, f"{name} is being planned")
         elif run.state is RunState.FAILED:
             message = run.failure.message if run.failure else "failed"
@@ -134,6 +142,11 @@ def _plans(snapshot: Snapshot) -> Iterable[Reason]:
             )
         else:
             yield Reason(rule, Status.APPROVED, f"{name} is planned")
+
+
+def given_up(run: Run | None) -> bool:
+    """Its process died so often that only a person's word plans it again."""
+    return run is not None and run.state in (RunState.LOST, RunState.CANCELLED) and run.attempt >= MAX_ATTEMPTS
 
 
 def _bindings(snapshot: Snapshot) -> Iterable[Reason]:

@@ -85,6 +85,13 @@ def test_a_failed_plan_says_why_and_how_to_try_again(build: SimpleNamespace) -> 
     assert found.how == "push a fix, or `/plan app` to try again"
 
 
+@pytest.mark.parametrize("state", [RunState.LOST, RunState.CANCELLED])
+def test_a_plan_that_was_given_up_says_who_can_ask_for_it_again(build: SimpleNamespace, state: RunState) -> None:
+    found = rule(build.a_snapshot(plans=(build.a_plan_run(state=state, attempt=3),)), "plan.app")
+    assert found.status is Status.DENIED
+    assert (found.who, found.how) == (("anyone with write permission",), "`/plan app`")
+
+
 def test_a_removed_project_denies(build: SimpleNamespace) -> None:
     removed = build.an_approved(affected=(build.an_affected(standing=Standing.REMOVED),))
     assert rule(removed, "removed.app").status is Status.DENIED
