@@ -20,7 +20,7 @@ text = open("wanted").read()
 done = []
 for line in text.split():
     done.append(line)
-    time.sleep(0.15)
+    time.sleep(0.4)
     with open(live + ".new", "w") as out: out.write("\\n".join(done + [l for l in open(live).read().split() if l.split("=")[0] not in [d.split("=")[0] for d in done]]) + "\\n")
     os.replace(live + ".new", live)
 record.write(f"end {sys.argv[1]} {os.getpid()}\\n")
