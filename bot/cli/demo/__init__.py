@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -24,6 +25,9 @@ def command(once: bool, data: str, keep: bool) -> None:
     place = Path(data or DEFAULT_DATA).expanduser().absolute()
     if place.exists():
         shutil.rmtree(place)
+    # A service manager or a script ends us with SIGTERM; it cleans up like Ctrl-C.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     stage, code = Stage(place), 0
     narrator = Narrator(sys.stdout)
     try:
