@@ -56,7 +56,7 @@ def gather(services: Services, selector: Selector, row: ChangeRow) -> Gathered |
         memory = replace(memory, tightened=stricter)
         merge = replace(merge, rules_digest=rules.digest) if merge is not None else None
     memory = _with_selection(selector, mirror, rules, memory, base, merge)
-    return Gathered(snapshot_of(services, rules, ref, memory, merge, _view(host, ref)), refetched)
+    return Gathered(snapshot_of(services, rules, ref, memory, merge, _view(services, host, ref)), refetched)
 
 
 def _with_host(services: Services, host: Host, row: ChangeRow, now: datetime) -> tuple[Memory, bool]:
@@ -212,9 +212,16 @@ class HostView:
     review_has_sha: bool = True
 
 
-def _view(host: Host, ref: ChangeRef) -> HostView:
+def own_login_setting(host: str) -> str:
+    """Where our login on a host is kept, for processes that never speak to it."""
+    return f"own-login:{host}"
+
+
+def _view(services: Services, host: Host, ref: ChangeRef) -> HostView:
     capabilities = host.capabilities()
-    return HostView(host.own_login(), host.people(ref.repo), capabilities.comment_limit, capabilities.review_has_sha)
+    login = host.own_login()
+    services.store.put_setting(own_login_setting(ref.repo.host), login, only_new=True)
+    return HostView(login, host.people(ref.repo), capabilities.comment_limit, capabilities.review_has_sha)
 
 
 def snapshot_of(
