@@ -105,7 +105,11 @@ def test_that_people_wait_is_forgotten_when_all_is_planned(build: SimpleNamespac
 
 @pytest.mark.parametrize(
     "broken",
-    [{"problems": (Problem("headgate.yaml", "bad"),)}, {"conflicts": ("main.tf",)}, {"complete": False}],
+    [
+        {"problems": (Problem("headgate.yaml", 1, "projects", "bad"),)},
+        {"conflicts": ("main.tf",)},
+        {"complete": False},
+    ],
 )
 def test_nothing_is_planned_from_a_broken_or_unfinished_selection(build: SimpleNamespace, broken: Any) -> None:
     chosen = build.a_selection(build.an_affected(), **broken)

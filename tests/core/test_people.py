@@ -1,0 +1,135 @@
+"""Whose approval counts, for what, and why another's does not."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bot.core.effectset import Action
+from bot.core.model import Commit, Permission, ReviewState
+from bot.core.people import (
+    contributors,
+    eligible,
+    faces_before,
+    latest_reviews,
+    objections,
+    tally,
+    unknown_hands,
+)
+from bot.core.rules import Survival
+
+
+def test_everybody_with_a_hand_in_it_is_a_contributor(build: SimpleNamespace) -> None:
+    commits = (Commit("1", "Dora", "web-flow", via_web=True), Commit("2", "ed", "fay"), Commit("3", "", ""))
+    snapshot = build.a_snapshot(commits=commits, pushers={build.HEAD: "Gus", "1": ""})
+    assert contributors(snapshot) == {"ann", "dora", "ed", "fay", "gus"}
+
+
+def test_a_committer_by_the_hosts_own_button_is_nobody(build: SimpleNamespace) -> None:
+    commits = (Commit("1", "ann", "bo", via_web=True), Commit("2", "ann", "web-flow"))
+    assert contributors(build.a_snapshot(commits=commits)) == {"ann"}
+
+
+def test_what_the_host_does_not_say_is_named(build: SimpleNamespace) -> None:
+    assert unknown_hands(build.a_snapshot()) == ()
+    unknown = build.a_snapshot(commits=(Commit("f" * 40, "", "ann"),), pushers={})
+    assert unknown_hands(unknown) == ("the author of `fffffff`", "who pushed `aaaaaaa`")
+    many = build.a_snapshot(commits=tuple(Commit(str(number), "", "") for number in range(9)))
+    assert len(unknown_hands(many)) == 5
+
+
+def test_a_later_word_replaces_an_earlier_one_and_a_comment_does_not(build: SimpleNamespace) -> None:
+    first = build.a_review(id="1", submitted_at=build.ago(500))
+    plain = build.a_review("BO", ReviewState.COMMENTED, id="2", submitted_at=build.ago(400))
+    later = build.a_review("BO", ReviewState.DISMISSED, id="3", submitted_at=build.ago(300))
+    assert latest_reviews((plain, first)) == (first,)
+    assert latest_reviews((later, first)) == (later,)
+    assert latest_reviews((build.a_review(""),)) == ()
+
+
+@pytest.mark.parametrize(("login", "counts"), [("bo", True), ("ro", False), ("ann", False), ("nobody", False)])
+def test_only_people_who_may_write_can_object(build: SimpleNamespace, login: str, counts: bool) -> None:
+    review = build.a_review(login, ReviewState.CHANGES_REQUESTED)
+    assert bool(objections(build.a_snapshot(reviews=(review, build.a_review("cy"))))) is counts
+
+
+def counting(
+    build: SimpleNamespace, survive: Survival = Survival.SAME_HEAD, postdate: Any = None, **fields: Any
+) -> Any:
+    effects = fields.pop("effects", build.an_effect_set())
+    given = {"reviews": (build.a_review(),), "faces": (build.a_face(),), **fields}
+    return tally(build.a_snapshot(effects, **given), {"app": effects}, survive, postdate)
+
+
+def test_an_approval_of_what_was_shown_counts(build: SimpleNamespace) -> None:
+    found = counting(build)
+    assert [(each.login, each.sha) for each in found.counted] == [("bo", build.HEAD)]
+    assert (found.ignored, found.dropped) == ((), ())
+
+
+@pytest.mark.parametrize(("login", "why"), [("ann", "contributed to this change"), ("ro", "has no write permission")])
+def test_an_approval_of_the_wrong_person_is_ignored_with_the_reason(
+    build: SimpleNamespace, login: str, why: str
+) -> None:
+    found = counting(build, reviews=(build.a_review(login),))
+    assert found.ignored == ((login, why),)
+    assert (found.counted, found.dropped) == ((), ())
+
+
+def test_an_approval_before_anything_was_shown_counts_for_nothing(build: SimpleNamespace) -> None:
+    for faces in ((), (build.a_face(at=build.ago(900)),), (build.a_face(base_ref="release"),)):
+        found = counting(build, faces=faces)
+        assert found.ignored == (("bo", "given before the plan was shown"),)
+        assert found.dropped == ()
+
+
+def test_an_approval_must_be_younger_than_what_is_inherited(build: SimpleNamespace) -> None:
+    assert counting(build, postdate=build.ago(999)).ignored
+    assert counting(build, postdate=build.ago(1000)).counted
+
+
+def test_new_effects_drop_an_approval_whatever_survives(build: SimpleNamespace) -> None:
+    worse = build.an_effect_set(build.an_effect(action=Action.DELETE))
+    shown = build.an_effect_set()
+    for survive in Survival:
+        found = counting(build, survive, effects=worse, known=(shown,))
+        assert [review.author for review in found.dropped] == ["bo"]
+        assert found.ignored == (("bo", "the plan of app now does something it did not show"),)
+
+
+def test_fewer_effects_keep_an_approval(build: SimpleNamespace) -> None:
+    more = build.an_effect_set(build.an_effect(), build.an_effect("aws_bucket.other"))
+    assert counting(build, faces=(build.a_face({"app": more}),), known=(more,)).counted
+
+
+@pytest.mark.parametrize(("survive", "counts"), [(Survival.SAME_HEAD, False), (Survival.SAME_EFFECTS, True)])
+def test_a_push_drops_an_approval_unless_effects_are_what_counts(
+    build: SimpleNamespace, survive: Survival, counts: bool
+) -> None:
+    old = "e" * 40
+    found = counting(build, survive, reviews=(build.a_review(sha=old),), faces=(build.a_face(head=old),))
+    assert bool(found.counted) is counts
+    if not counts:
+        assert found.ignored == (("bo", "given for `eeeeeee`, which was pushed over"),)
+
+
+def test_every_face_of_the_reviews_second_must_cover(build: SimpleNamespace) -> None:
+    review = build.a_review(submitted_at=build.ago(1000))
+    other = build.an_effect_set(build.an_effect("aws_bucket.other"))
+    before, within = build.a_face(), build.a_face({"app": other}, at=build.ago(999.5))
+    after = build.a_face(at=build.ago(999))
+    snapshot = build.a_snapshot(reviews=(review,), faces=(build.a_face(at=build.ago(3000)), before, within, after))
+    assert faces_before(snapshot, review) == (before, within)
+    assert counting(build, reviews=(review,), faces=(before, within), known=(other,)).dropped == (review,)
+
+
+def test_a_review_without_a_commit_goes_by_time_alone(build: SimpleNamespace) -> None:
+    assert counting(build, reviews=(build.a_review(sha=""),)).counted
+
+
+def test_eligible_are_writers_without_a_hand_in_it_and_not_the_bot(build: SimpleNamespace) -> None:
+    people = {**build.PEOPLE, "headgate": Permission.ADMIN}
+    snapshot = build.a_snapshot(people=people, permissions={"zoe": Permission.WRITE, "cy": Permission.READ})
+    assert eligible(snapshot) == ("bo", "mel", "zoe")
