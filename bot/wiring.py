@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +22,7 @@ from bot.core.rules import ChatRoute, Grant, HostSettings, SecretRef, Settings
 from bot.flow.services import Services
 from bot.hosts import HOSTS
 from bot.mirror.git import GitMirror
+from bot.mirror.git import sweep as sweep_mirrors
 from bot.ports import Chat, Host, Queue, Sandbox
 from bot.sandbox.process import ProcessSandbox
 from bot.stores.artifacts import ArtifactKey, Cipher, FolderVault, SealedArtifacts, bind
@@ -28,6 +31,7 @@ from bot.stores.sqlstore import SqlStore
 from bot.tools import TOOLS
 
 CONFIG_VARIABLE: Final = "HEADGATE_CONFIG"
+MIRROR_BYTES: Final = 20 * 2**30
 DEFAULT_CONFIG: Final = "headgate-server.yaml"
 
 
@@ -187,6 +191,7 @@ class Wiring:
             chats=self.chats(),
             artifacts=SealedArtifacts(vault, cipher),
             effects_key=key.derive(b"effects"),
+            audit_key=key.derive(b"audit"),
             mirror=lambda repo: self.mirror(hosts, repo),
             log=lambda run_id: StoredLog(store, cipher, run_id, keep_bytes=self.settings.limits.log_bytes),
             sandbox=self.sandbox,
@@ -205,6 +210,14 @@ class Wiring:
             return "".join(text for _, text in pieces), last, False
 
         return read
+
+    def tidy(self) -> None:
+        """Bound what this machine's disk holds: mirrors by size, checkouts of runs that were killed by age."""
+        sweep_mirrors(self.data / "mirrors", MIRROR_BYTES)
+        oldest = time.time() - 2 * self.settings.limits.deploy_timeout
+        for left in (self.data / "runs").glob("run-*"):
+            if left.stat().st_mtime < oldest:
+                shutil.rmtree(left, ignore_errors=True)
 
     def mirrors_close(self) -> None:
         """Stop the mirrors' helper processes."""

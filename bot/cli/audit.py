@@ -22,11 +22,14 @@ def command() -> None:
 def verify(config: str) -> None:
     """Exit 0 when every row's chain holds, 1 naming the first that does not."""
     try:
-        rows = Wiring(config_path(config)).store().verify_audit()
+        wiring = Wiring(config_path(config))
+        store = wiring.store()
+        rows = store.verify_audit()
+        signed = store.verify_checkpoints(wiring.key().derive(b"audit"))
     except StoreConflict as error:
         click.echo(f"broken: {error}", err=True)
         sys.exit(1)
-    click.echo(f"{rows} rows verified, every chain holds")
+    click.echo(f"{rows} rows verified, every chain holds; {signed} signed checkpoints hold")
 
 
 @command.command()

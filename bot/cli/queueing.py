@@ -32,9 +32,9 @@ def configured_url(wiring: Wiring) -> str:
 def open_for_serve(wiring: Wiring) -> tuple[str, str, Callable[[], None]]:
     """The URL to hand down (``none`` when there is no Redis), what it is in words, and how to close it."""
     url = configured_url(wiring)
-    if url:
+    if url and url != NONE:
         return url, "configured redis", lambda: None
-    program, words = find_server()
+    program, words = find_server() if url != NONE else ("", "")
     if program:
         server = OwnServer(program, wiring.data)
         try:

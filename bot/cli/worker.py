@@ -53,7 +53,7 @@ def command(config: str, environments: tuple[str, ...], kind: str) -> None:
     if kind in ("all", "runs"):
         names = environments or ("", *wiring.settings.environments)
         workers.start(tuple(lane_of(JobKind.RUN, name) for name in names), limits.runs)
-    sweeper = Sweeper(services, tuple(environments) or None)
+    sweeper = Sweeper(services, wiring.tidy, tuple(environments) or None)
     sweeper.start()
     log.info("working; queue: %s", queue.ping())
     stop.wait()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.core.config.server import rules_for
 from bot.core.effectset import EffectSet
+from bot.core.errors import HostBusy
 from bot.core.model import Change, ChangeRef, ChangeState, HostFacts, Permission, RepoRef
 from bot.core.project import Selection
 from bot.core.record import IntentState, Memory
@@ -19,6 +20,7 @@ from bot.flow.selecting import Selector, settled
 from bot.flow.services import Services
 from bot.ports import ChangeRow, Host, Mirror
 
+STALE_FOR = timedelta(minutes=1)
 FACES_KEPT = 50
 """Published faces whose effect sets are read: more than anybody's review is old."""
 
@@ -56,7 +58,7 @@ def gather(services: Services, selector: Selector, row: ChangeRow) -> Gathered |
         memory = replace(memory, tightened=stricter)
         merge = replace(merge, rules_digest=rules.digest) if merge is not None else None
     memory = _with_selection(selector, mirror, rules, memory, base, merge)
-    return Gathered(snapshot_of(services, rules, ref, memory, merge, _view(host, ref)), refetched)
+    return Gathered(snapshot_of(services, rules, ref, memory, merge, _view(services, host, ref)), refetched)
 
 
 def _with_host(services: Services, host: Host, row: ChangeRow, now: datetime) -> tuple[Memory, bool]:
@@ -66,6 +68,7 @@ def _with_host(services: Services, host: Host, row: ChangeRow, now: datetime) ->
         return memory, False
     checks = any(environment.required_checks for environment in services.settings.environments.values())
     facts = host.change(row.ref, known=memory.host, checks=checks)
+    _refuse_stale(row, facts, now)
     facts = replace(facts, read_at=now)
     pushers = {**memory.pushers, **facts.pushers, **_noted_pushers(services, facts)}
     known = {comment.id for comment in facts.comments}
@@ -79,6 +82,17 @@ def _with_host(services: Services, host: Host, row: ChangeRow, now: datetime) ->
         published=replace(memory.published, pages=pages),
     )
     return absorb_comments(memory, services.settings.instance, host.own_login(), now), True
+
+
+def _refuse_stale(row: ChangeRow, facts: HostFacts, now: datetime) -> None:
+    """An answer older than what a delivery told us is asked for again, never decided on (law 13); but not for
+    ever: a delivery may have been replayed or the clock of the host may lie."""
+    hinted, change = row.hinted_at, facts.change
+    # Times alone are not enough: hosts stamp a comment's event a moment after the change it belongs to.
+    older = hinted is not None and change.updated_at < hinted and row.hinted_head not in ("", change.head_sha)
+    if hinted is None or not older or now - hinted > STALE_FOR:
+        return
+    raise HostBusy("its answer is older than what it told us", 1.0)
 
 
 def _noted_pushers(services: Services, facts: HostFacts) -> Mapping[str, str]:
@@ -212,9 +226,16 @@ class HostView:
     review_has_sha: bool = True
 
 
-def _view(host: Host, ref: ChangeRef) -> HostView:
+def own_login_setting(host: str) -> str:
+    """Where our login on a host is kept, for processes that never speak to it."""
+    return f"own-login:{host}"
+
+
+def _view(services: Services, host: Host, ref: ChangeRef) -> HostView:
     capabilities = host.capabilities()
-    return HostView(host.own_login(), host.people(ref.repo), capabilities.comment_limit, capabilities.review_has_sha)
+    login = host.own_login()
+    services.store.put_setting(own_login_setting(ref.repo.host), login, only_new=True)
+    return HostView(login, host.people(ref.repo), capabilities.comment_limit, capabilities.review_has_sha)
 
 
 def snapshot_of(

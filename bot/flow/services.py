@@ -25,6 +25,7 @@ class Services:
     chats: Mapping[str, Chat]
     artifacts: Artifacts
     effects_key: bytes
+    audit_key: bytes
     mirror: Callable[[RepoRef], Mirror]
     log: Callable[[str], LogSink]
     sandbox: Callable[[str, Callable[[str], None], Redactor, Callable[[], bool]], Sandbox]

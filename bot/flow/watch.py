@@ -108,6 +108,15 @@ OVERLAP = timedelta(minutes=2)
 """Listings are asked for a little further back than the last one, as hosts' clocks and indexes lag."""
 
 
+def _mark_waiting(services: Services, repo: RepoRef) -> int:
+    """A check that turns green does not touch its change: those that may wait for one are read again."""
+    rows = services.store.open_changes(repo)
+    for row in rows:
+        services.store.mark_dirty(row.ref, refetch=True)
+        services.queue.put(JobKind.ADVANCE, str(row.ref))
+    return len(rows)
+
+
 def _moved(facts: HostFacts, stub: ChangeStub) -> bool:
     """Hosts tell whole seconds: what was read in the very second of the last update may have missed some of it."""
     if facts.change.head_sha != stub.head_sha or facts.change.updated_at < stub.updated_at:
@@ -137,6 +146,8 @@ def poll(services: Services, repo: RepoRef) -> int:
                 services.store.mark_dirty(stub.ref, refetch=True)
                 services.queue.put(JobKind.ADVANCE, str(stub.ref))
                 marked += 1
+        if any(environment.required_checks for environment in services.settings.environments.values()):
+            marked += _mark_waiting(services, repo)
         for branch in rules.branches or (default_branch(services, host, repo),):
             watch_branch(services, repo, branch)
     except HostError as error:

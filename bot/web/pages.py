@@ -5,6 +5,7 @@ Read-only; everything shown was redacted when it was stored. Markdown is rendere
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +22,7 @@ from bot.core.face.render import render
 from bot.core.gate import judge
 from bot.core.model import ChangeRef
 from bot.core.runs import Run
-from bot.flow.gather import HostView, snapshot_of
+from bot.flow.gather import HostView, own_login_setting, snapshot_of
 from bot.flow.services import Services
 from bot.ports import AuditRow, Budget, ChangeRow
 from bot.web.metrics import scrape
@@ -29,6 +30,9 @@ from bot.web.webhooks import add_health
 
 LogReader = Callable[[str, int], "tuple[str, int, bool]"]
 """(run id, after which piece) -> (text, last piece, is it finished)."""
+
+UNTOLD = frozenset({"artifact", "tree", "rules", "run", "record", "seconds"})
+"""Details of the record that say nothing to a reader of the page; `headgate audit export` has them all."""
 
 PAGE_LIMIT = 2_000_000
 SECURITY_HEADERS = {
@@ -152,7 +156,14 @@ def _verdict(services: Services, row: ChangeRow) -> tuple[Markup, Markup]:
     rules = rules_for(services.settings, row.ref.repo)
     if rules is None:
         return Markup(""), Markup("")
-    snapshot = snapshot_of(services, rules, row.ref, row.memory, None, HostView())
+    snapshot = snapshot_of(
+        services,
+        rules,
+        row.ref,
+        row.memory,
+        None,
+        HostView(bot=services.store.setting(own_login_setting(row.ref.repo.host)) or ""),
+    )
     verdict = judge(snapshot)
     face = compose(snapshot, verdict)
     pages = render(face, limit=PAGE_LIMIT, max_pages=1, instance=snapshot.instance) if face else ()
@@ -160,8 +171,20 @@ def _verdict(services: Services, row: ChangeRow) -> tuple[Markup, Markup]:
 
 
 def _event(row: AuditRow) -> Event:
-    detail = ", ".join(f"{key} {value}" for key, value in row.entry.detail.items() if value not in ("", [], {}))
-    return Event(row.at, row.entry.actor, row.entry.action, detail[:400])
+    told = (
+        (key, value) for key, value in row.entry.detail.items() if key not in UNTOLD and value not in ("", [], {})
+    )
+    detail = ", ".join(f"{key.replace('_', ' ')} {_short(value)}" for key, value in told)
+    return Event(row.at, row.entry.actor, row.entry.action.replace(".", " "), detail[:400])
+
+
+def _short(value: object) -> str:
+    """A value for reading: identifiers by their beginning, lists and pairs without brackets."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_short(each)}" for key, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(_short(each) for each in value)
+    return re.sub(r"\b(?=[a-z]*[0-9])[0-9a-z]{20,}\b", lambda found: found.group()[:8], str(value))
 
 
 def _change_json(row: ChangeRow) -> dict[str, object]:

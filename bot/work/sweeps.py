@@ -12,7 +12,6 @@ from datetime import timedelta
 
 from bot.core.config.server import listed_repositories
 from bot.core.errors import HeadgateError
-from bot.core.model import RepoRef
 from bot.core.runs import RunState
 from bot.flow.services import Services
 from bot.flow.watch import poll
@@ -50,7 +49,14 @@ def sweep(services: Services, environments: Sequence[str] | None = None) -> None
 class Sweeper:
     """Sweeps, polls and keeps house in a thread until it is stopped."""
 
-    def __init__(self, services: Services, environments: Sequence[str] | None = None, every: float = EVERY) -> None:
+    def __init__(
+        self,
+        services: Services,
+        tidy: Callable[[], None],
+        environments: Sequence[str] | None = None,
+        every: float = EVERY,
+    ) -> None:
+        self._tidy = tidy
         self._services = services
         self._environments = environments
         self._every = every
@@ -94,6 +100,8 @@ class Sweeper:
         services = self._services
         if services.store.lead("retention", services.identity, services.clock.now(), RETENTION_EVERY):
             services.store.sweep(services.clock.now(), timedelta(days=services.settings.limits.keep_days))
+            services.store.checkpoint(services.audit_key)
+        self._tidy()
 
     def _poller(self, name: str) -> Callable[[], None]:
         def work() -> None:
@@ -104,12 +112,3 @@ class Sweeper:
                 poll(services, repo)
 
         return work
-
-
-def poll_all(services: Services) -> dict[RepoRef, int]:
-    """One round of polling over every listed repository; changes marked per repository."""
-    return {
-        repo: poll(services, repo)
-        for name in services.settings.hosts
-        for repo in listed_repositories(services.settings, name)
-    }

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -22,14 +23,27 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def story() -> ModuleType:
-    """The stories' world, loaded by path: tests are no package."""
-    spec = importlib.util.spec_from_file_location("stories_world", ROOT / "tests" / "stories" / "conftest.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["stories_world"] = module
-    spec.loader.exec_module(module)
-    return module
+def loaded(folder: str) -> ModuleType:
+    """Another folder's conftest, loaded by path: tests are no package."""
+    name = f"{folder}_conftest"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, ROOT / "tests" / folder / "conftest.py")
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return sys.modules[name]
+
+
+postgres = loaded("contracts").postgres
+
+
+@pytest.fixture
+def postgres_url(postgres: str) -> str:
+    """An empty database of a server of our own."""
+    name = f"e{uuid.uuid4().hex}"
+    loaded("contracts")._create(postgres, name, "template0")
+    return f"postgresql://headgate@/{name}?host={postgres}"
 
 
 class Served:
@@ -135,7 +149,7 @@ def e2e() -> Iterator[Any]:
         Killer = Killer
         until = staticmethod(until)
         answers = staticmethod(answers)
-        World = story().World
-        project = staticmethod(story().project)
+        World = loaded("stories").World
+        project = staticmethod(loaded("stories").project)
 
     yield Tools

@@ -16,12 +16,12 @@ import os, sys, time
 live = os.path.join(os.environ["LIVE"], sys.argv[1])
 record = open(os.path.join(os.environ["LIVE"], "applies.log"), "a", buffering=1)
 record.write(f"begin {sys.argv[1]} {os.getpid()}\\n")
-text = open("wanted").read()
-done = []
-for line in text.split():
-    done.append(line)
-    time.sleep(0.15)
-    with open(live + ".new", "w") as out: out.write("\\n".join(done + [l for l in open(live).read().split() if l.split("=")[0] not in [d.split("=")[0] for d in done]]) + "\\n")
+for line in open("wanted").read().split():
+    time.sleep(0.4)
+    standing = dict(each.split("=") for each in open(live).read().split())
+    standing.update([line.split("=")])
+    with open(live + ".new", "w") as out:
+        out.write("".join(f"{name}={value}\\n" for name, value in standing.items()))
     os.replace(live + ".new", live)
 record.write(f"end {sys.argv[1]} {os.getpid()}\\n")
 """
@@ -64,8 +64,9 @@ def test_whatever_is_killed_the_day_ends_as_if_nothing_had_been(e2e: Any, tmp_pa
             pull.merge("dee")
         e2e.until(lambda: len(killer.kills) >= KILLS, 120, f"{KILLS} kills")
         killer.stop()
-        e2e.until(lambda: all("Deployed by merge" in world.face(pull) or "Superseded" in world.face(pull) for pull in pulls), 90,
-                  "every change is deployed or superseded")  # fmt: skip
+        e2e.until(
+            lambda: all(settled(world.face(pull)) for pull in pulls), 120, "every change is deployed or superseded"
+        )
     finally:
         killer.stop()
         served.stop()
@@ -76,6 +77,10 @@ def test_whatever_is_killed_the_day_ends_as_if_nothing_had_been(e2e: Any, tmp_pa
         assert sum("story:page:1" in each.body.partition("\n")[0] for each in pull.comments) == 1
     _applies_never_overlap((world.live / "applies.log").read_text())
     assert world_audit_holds(world)
+
+
+def settled(face: str) -> bool:
+    return "Deployed by merge" in face or "Superseded" in face
 
 
 def _applies_never_overlap(log: str) -> None:

@@ -158,6 +158,12 @@ class World:
         self.repo.add_hook(self.hook_url, "hook-secret", EVENTS)
         self.repo_ref = RepoRef("github", "acme/infra")
 
+    def reload(self) -> None:
+        """Read the operator's file again, as a restart would."""
+        self.wiring = Wiring(self.config)
+        self.services = self.wiring.services(self.queue, self.store)
+        self.jobs = Jobs(self.services, self.runs)  # type: ignore[arg-type]
+
     def change_limits(self, **limits: float) -> None:
         """Other limits from now on."""
         settings = replace(self.services.settings, limits=replace(self.services.settings.limits, **limits))  # type: ignore[arg-type]

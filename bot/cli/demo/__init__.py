@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -18,13 +19,18 @@ DEFAULT_DATA = Path("~/.cache/headgate-demo")
 @click.command()
 @click.option("--once", is_flag=True, help="Play the tour and exit: 0 when every step truly happened, else 1.")
 @click.option("--data", default="", metavar="DIR", help=f"Where the demo lives; default {DEFAULT_DATA}.")
+@click.option("--database", default="", metavar="URL", help="Use this store instead of SQLite, e.g. a PostgreSQL.")
+@click.option("--redis", default="", metavar="URL", help="Use this Redis; `none` does without any.")
 @click.option("--keep", is_flag=True, help="Leave the data in place afterwards.")
-def command(once: bool, data: str, keep: bool) -> None:
+def command(once: bool, data: str, database: str, redis: str, keep: bool) -> None:
     """A Git host, Headgate and an infrastructure repository on this machine, and a tour of it."""
     place = Path(data or DEFAULT_DATA).expanduser().absolute()
     if place.exists():
         shutil.rmtree(place)
-    stage, code = Stage(place), 0
+    # A service manager or a script ends us with SIGTERM; it cleans up like Ctrl-C.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
+    stage, code = Stage(place, database, redis), 0
     narrator = Narrator(sys.stdout)
     try:
         stage.start()

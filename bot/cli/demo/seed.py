@@ -19,7 +19,7 @@ SITE = """\
     - name: the listener
       ansible.builtin.copy:
         dest: "{{ lookup('env', 'LIVE') }}/web/listener.conf"
-        content: "listen {{ port }};\\nserver_name status.example.org;\\n"
+        content: "listen {{ listen_port }};\\nserver_name status.example.org;\\n"
         mode: "0644"
     - name: the page
       ansible.builtin.copy:
@@ -118,7 +118,7 @@ def terraform(live: Path, port: int) -> str:
 
 def settings(port: int, greeting: str) -> str:
     """``web/settings.yml``."""
-    return f'port: {port}\ngreeting: "{greeting}"\n'
+    return f'listen_port: {port}\ngreeting: "{greeting}"\n'
 
 
 def files(live: Path) -> dict[str, str]:

@@ -16,9 +16,11 @@ from pathlib import Path
 from bot.cli.demo.narrator import StepFailed
 from bot.cli.demo.seed import SERVER, files
 from bot.cli.demo.sink import ChatRoom
+from bot.cli.queueing import REDIS_VARIABLE
 from bot.forge import Forge
 from bot.hosts.github.inbox import EVENTS
 
+DATABASE_VARIABLE = "HEADGATE_DEMO_DATABASE"
 PREFERRED_PORTS = (8401, 8400, 8402)
 READY_WITHIN = 60.0
 
@@ -28,8 +30,9 @@ class Stage:
 
     repo_name = "acme/infra"
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, database: str = "", redis: str = "") -> None:
         self.data = data
+        self._database, self._redis = database, redis
         self.live = data / "live"
         self.live.mkdir(parents=True)
         data.chmod(0o700)
@@ -79,6 +82,7 @@ class Stage:
                 pages=self._pages_port,
                 webhooks=self._hook_port,
             )
+            + (f"database: {{env: {DATABASE_VARIABLE}}}\n" if self._database else "")
         )
 
     def _serve(self) -> None:
@@ -89,7 +93,7 @@ class Stage:
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **self._given()},
         )
         deadline = time.monotonic() + READY_WITHIN
         while not self._ready():
@@ -98,6 +102,11 @@ class Stage:
             if time.monotonic() > deadline:
                 raise StepFailed(f"Headgate was not ready within {READY_WITHIN:.0f} s")
             time.sleep(0.05)
+
+    def _given(self) -> dict[str, str]:
+        """A database's URL holds a password, so it goes by the environment, not into the settings file."""
+        database = {DATABASE_VARIABLE: self._database} if self._database else {}
+        return {**database, **({REDIS_VARIABLE: self._redis} if self._redis else {})}
 
     def _ready(self) -> bool:
         try:
