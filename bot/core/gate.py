@@ -7,6 +7,8 @@ from datetime import datetime
 
 from bot.core.decide.planning import MAX_ATTEMPTS, needs_permission_to_plan, planned_sets, too_many
 from bot.core.effectset import EffectSet
+from bot.core.face.model import Danger
+from bot.core.face.render import dangers_fit
 from bot.core.model import CheckState, Permission, Review
 from bot.core.people import eligible, objections, tally, unknown_hands
 from bot.core.project import Affected, Standing
@@ -36,6 +38,7 @@ def judge(snapshot: Snapshot) -> Reason:
         (
             *_plans(snapshot),
             *_bindings(snapshot),
+            *_unlistable(snapshot),
             *_draft(snapshot),
             *_holds(snapshot),
             *_objections(snapshot),
@@ -160,6 +163,24 @@ def _bindings(snapshot: Snapshot) -> Iterable[Reason]:
                 who=(snapshot.change.author,),
                 how="first empty the project in a change of its own, then remove it",
             )
+
+
+def _unlistable(snapshot: Snapshot) -> Iterable[Reason]:
+    """Nobody can review a destruction that the comment has no room to name."""
+    lines = tuple(
+        Danger(name, effect)
+        for name, effects in sorted(planned_sets(snapshot).items())
+        for effect in effects.destroyed
+    )
+    if not dangers_fit(lines, limit=snapshot.comment_limit, max_pages=snapshot.limits.comment_pages):
+        yield Reason(
+            "unlistable",
+            Status.DENIED,
+            f"{len(lines)} things would be destroyed or replaced, more than the comment can name",
+            values=(("destroyed", str(len(lines))), ("pages", str(snapshot.limits.comment_pages))),
+            who=(snapshot.change.author,),
+            how="split the change",
+        )
 
 
 def _draft(snapshot: Snapshot) -> Iterable[Reason]:

@@ -194,3 +194,11 @@ def test_dropped_reviews_are_only_those_that_an_environment_asked_for(build: Sim
     given = {"faces": (build.a_face(),), "reviews": (build.a_review(),), "known": (build.an_effect_set(),)}
     assert [each.author for each in dropped_reviews(build.a_snapshot(worse, **given))] == ["bo"]
     assert dropped_reviews(build.a_snapshot(worse, environments={}, **given)) == ()
+
+
+def test_more_destroyed_things_than_the_comment_can_name_are_denied(build: SimpleNamespace) -> None:
+    made = build.an_effect_set(*(build.an_effect(f"aws_bucket.b{n:05d}", Action.DELETE) for n in range(9000)))
+    denied = [reason for reason in judge(build.a_snapshot(made)).leaves() if reason.rule == "unlistable"]
+
+    assert [reason.status for reason in denied] == [Status.DENIED]
+    assert denied[0].values[0] == ("destroyed", "9000")

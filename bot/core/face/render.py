@@ -41,12 +41,13 @@ def render(face: Face, *, limit: int, max_pages: int, instance: str) -> tuple[st
     )
 
 
-def destroys_fit(face: Face, *, limit: int, max_pages: int) -> bool:
-    """Whether every destroyed thing is listed over that many pages; where not, the gate denies."""
-    lines = _danger_lines(face)
-    budget = limit - RESERVE
-    _, rest = _fitting(lines, budget - len(_frame(face, "", "")) - RESERVE)
-    return not _danger_pages(rest, budget, max_pages - 1)[1]
+def dangers_fit(dangers: tuple[Danger, ...], *, limit: int, max_pages: int) -> bool:
+    """Whether every destroyed thing can be named over that many pages; where not, the gate denies.
+
+    The first page is left out of the count: how much room it has depends on everything else it says.
+    """
+    lines = [_danger_line(danger) for danger in dangers]
+    return not _danger_pages(lines, limit - RESERVE, max(max_pages - 1, 1))[1]
 
 
 def marker(instance: str, number: int) -> str:
