@@ -22,7 +22,7 @@ PREFIX = "/api/v3"
 
 def octokit(package: str, path: str, env: str) -> Path:
     """A file of a package. Skips the test when it cannot be had."""
-    if env in os.environ:
+    if os.environ.get(env):
         return Path(os.environ[env])
     found = CACHE / "node_modules" / "@octokit" / package / path
     if not found.exists():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import socket
 import threading
 import time
@@ -20,6 +22,7 @@ from bot.hosts.github.client import Client, kind_of
 from bot.hosts.github.host import GitHub
 from bot.hosts.github.settings import GitHubSettings
 from bot.hosts.github.translating import pause, words
+from bot.ports import MergeOutcome
 
 TOKEN = "ghp_canaryCanaryCanary"
 REPO = RepoRef("gh", "acme/infra")
@@ -303,3 +306,26 @@ def test_threads_do_not_get_each_others_answers(plain: Any) -> None:
         thread.join(60)
     assert len(seen) == 80
     assert all(wanted == got for wanted, got in seen)
+
+
+# ---------------------------------------------------------------------------------------------- merge
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome"),
+    [
+        ("Pull Request is not mergeable", MergeOutcome.NOT_MERGEABLE),
+        ("", MergeOutcome.NOT_MERGEABLE),
+        ("Base branch was modified. Review and try the merge again.", HostBusy),
+        ("Merge already in progress", HostBusy),
+        ('Required status check "headgate/gate" is expected.', HostDenied),
+        ("Squash merges are not allowed on this repository.", HostDenied),
+    ],
+)
+def test_a_refused_merge_is_an_outcome_a_passing_state_or_a_rule(stage: Stage, said: str, outcome: Any) -> None:
+    stage.say(405, f'{{"message": {json.dumps(said)}}}')
+    if isinstance(outcome, MergeOutcome):
+        assert stage.host.merge(ChangeRef(REPO, 1), "a" * 40, "merge", "T") is outcome
+        return
+    with pytest.raises(outcome, match=re.escape(said)):
+        stage.host.merge(ChangeRef(REPO, 1), "a" * 40, "merge", "T")
