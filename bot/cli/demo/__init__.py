@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from bot.cli.demo.narrator import Narrator, StepFailed
-from bot.cli.demo.stage import Stage
+from bot.cli.demo.stage import PREFERRED_PORTS, Stage
 from bot.cli.demo.tour import play
 
 DEFAULT_DATA = Path("~/.cache/headgate-demo")
@@ -30,7 +30,7 @@ def command(once: bool, data: str, database: str, redis: str, keep: bool) -> Non
     # A service manager or a script ends us with SIGTERM; it cleans up like Ctrl-C.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
-    stage, code = Stage(place, database, redis), 0
+    stage, code = Stage(place, database, redis, ports=(0, 0, 0) if once else PREFERRED_PORTS), 0
     narrator = Narrator(sys.stdout)
     try:
         stage.start()

@@ -30,13 +30,15 @@ class Stage:
 
     repo_name = "acme/infra"
 
-    def __init__(self, data: Path, database: str = "", redis: str = "") -> None:
+    def __init__(
+        self, data: Path, database: str = "", redis: str = "", ports: tuple[int, int, int] = PREFERRED_PORTS
+    ) -> None:
         self.data = data
         self._database, self._redis = database, redis
         self.live = data / "live"
         self.live.mkdir(parents=True)
         data.chmod(0o700)
-        forge_port, pages_port, self._hook_port = (_free(port) for port in PREFERRED_PORTS)
+        forge_port, pages_port, self._hook_port = (_free(port) for port in ports)
         self.forge = Forge(data / "git")
         self.forge_url = self.forge.start(port=forge_port)
         self.pages_url = f"http://127.0.0.1:{pages_port}"
