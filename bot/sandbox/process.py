@@ -96,7 +96,9 @@ class ProcessSandbox:
             text = decoder.decode(piece or b"", final=piece is None)
             shown = stream.feed(text) if piece is not None else stream.feed(text) + stream.flush()
             if shown:
-                self._log(_CONTROL.sub("", _ESCAPES.sub("", shown.replace("\r\n", "\n").replace("\r", "\n"))))
+                clean = _CONTROL.sub("", _ESCAPES.sub("", shown.replace("\r\n", "\n").replace("\r", "\n")))
+                # Once more: a value that colours cut in pieces is whole only now.
+                self._log(self._redactor.text(clean))
 
         return take
 
