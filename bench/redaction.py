@@ -79,7 +79,9 @@ def main() -> int:
         known = secrets(count)
         copied = bare(known)
         found, compiling = speed(known)
-        print(f"{count:>8,}{found:>10.2f}{found / WANTED:>11.3f}{copied:>11.0f}{found / copied:>9.4f}{compiling:>12.2f} s")
+        print(
+            f"{count:>8,}{found:>10.2f}{found / WANTED:>11.3f}{copied:>11.0f}{found / copied:>9.4f}{compiling:>12.2f} s"
+        )
     return 0 if found >= WANTED else 1
 
 
