@@ -49,7 +49,8 @@ def settings(folder: Path, port: int) -> Path:
     (folder / "secret").write_text("x" * 32)
     path = folder / "headgate-server.yaml"
     path.write_text(
-        f'version: 1\ndata: {folder / "data"}\nlisten: {{webhooks: "127.0.0.1:{port}", pages: "127.0.0.1:{free_port()}"}}\n'
+        f"version: 1\ndata: {folder / 'data'}\n"
+        f'listen: {{webhooks: "127.0.0.1:{port}", pages: "127.0.0.1:{free_port()}"}}\n'
         "hosts:\n  github: {token_file: secret, webhook_secret_file: secret}\n"
         "repositories:\n  - {match: github/acme/infra}\n"
     )

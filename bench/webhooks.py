@@ -26,13 +26,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bot.cli.queueing import REDIS_VARIABLE
 from bot.cli.web import Server
 from bot.queues.server import OwnServer, find_server
 
+ROOT = Path(__file__).resolve().parent.parent
 RATIO, P99 = 0.7, 0.100
 CONNECTIONS = 32
 ROUNDS, SECONDS = 5, 3.0
