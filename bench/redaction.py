@@ -73,14 +73,14 @@ def speed(known: list[str]) -> tuple[float, float]:
 
 def main() -> int:
     """One line per number of secrets; exit code 1 when the last is under the goal."""
-    print(f"{'secrets':>8}{'MB/s':>10}{'of wanted':>11}{'bare copy':>11}{'ratio':>9}{'compile':>9}")
+    print(f"{'secrets':>8}{'MB/s':>10}{'of goal':>9}{'bare':>8}{'ratio':>9}{'compile':>9}")
     found = 0.0
     for count in CASES:
         known = secrets(count)
         copied = bare(known)
         found, compiling = speed(known)
         print(
-            f"{count:>8,}{found:>10.2f}{found / WANTED:>11.3f}{copied:>11.0f}{found / copied:>9.4f}{compiling:>7.2f} s"
+            f"{count:>8,}{found:>10.2f}{found / WANTED:>9.3f}{copied:>8.0f}{found / copied:>9.4f}{compiling:>7.2f} s"
         )
     return 0 if found >= WANTED else 1
 
