@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -11,14 +11,14 @@ from bot.core.effectset import EffectSet
 from bot.core.errors import HostBusy
 from bot.core.model import Change, ChangeRef, ChangeState, HostFacts, Permission, RepoRef
 from bot.core.project import Selection
-from bot.core.record import IntentState, Memory
+from bot.core.record import Intent, IntentState, Memory
 from bot.core.rules import RepoRules
 from bot.core.runs import Run
 from bot.core.snapshot import MergeFact, Snapshot, TargetFact
 from bot.flow.requests import absorb_comments
 from bot.flow.selecting import Selector, settled
 from bot.flow.services import Services
-from bot.ports import ChangeRow, Host, Mirror
+from bot.ports import ChangeRow, Host, Mirror, TargetRow
 
 STALE_FOR = timedelta(minutes=1)
 FACES_KEPT = 50
@@ -244,7 +244,6 @@ def snapshot_of(
     """A snapshot of what the store knows now; reads nothing but the store."""
     runs = services.store.runs_of(ref)
     selection = memory.selection or Selection("", "", complete=False)
-    targets = sorted({each.project.target for each in selection.affected if each.project.target})
     settings = services.settings
     return Snapshot(
         now=services.clock.now(),
@@ -255,7 +254,7 @@ def snapshot_of(
         memory=memory,
         runs=runs,
         sets=_sets(services, memory, runs),
-        targets={target: _target(services, ref, target, memory) for target in targets},
+        targets=_targets(services, ref, memory, selection),
         merge=merge,
         intents=services.store.intents_of(ref),
         rivals=_rivals(services, ref, selection),
@@ -286,13 +285,17 @@ def _sets(services: Services, memory: Memory, runs: tuple[Run, ...]) -> Mapping[
     return services.store.effect_sets(sorted(wanted))
 
 
-def _target(services: Services, ref: ChangeRef, target: str, memory: Memory) -> TargetFact:
-    row = services.store.target(target)
-    intents = services.store.intents_on(target)
+def _targets(services: Services, ref: ChangeRef, memory: Memory, selection: Selection) -> Mapping[str, TargetFact]:
+    names = sorted({each.project.target for each in selection.affected if each.project.target})
+    intents = services.store.intents_on(names)
+    return {name: _target(row, intents[name], ref, memory) for name, row in services.store.targets(names).items()}
+
+
+def _target(row: TargetRow, intents: Sequence[Intent], ref: ChangeRef, memory: Memory) -> TargetFact:
     order = memory.merge.order if memory.merge else None
     others = [intent for intent in intents if intent.change != ref and (order is None or intent.order < order)]
     return TargetFact(
-        target=target,
+        target=row.target,
         deployed_sha=row.deployed_sha,
         deployed_order=row.deployed_order,
         locked_by=row.locked_by,

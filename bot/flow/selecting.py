@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from bot.core.affected import affected
 from bot.core.config.repository import CONFIG_FILE, RepoConfig, parse_repository
@@ -23,9 +24,12 @@ from bot.core.rules import Environment, Grant, RepoRules, Settings
 from bot.ports import Mirror, Source, Tool
 
 Tightened = Mapping[str, Environment]
+T = TypeVar("T")
+Key = tuple[str, str, str]
+"""(repository, digest of the rules, tree)"""
 
 MEMO = 64
-"""Layouts kept in memory per process."""
+"""Layouts and rules kept in memory per process."""
 
 
 class Selector:
@@ -34,7 +38,8 @@ class Selector:
     def __init__(self, settings: Settings, tools: Mapping[str, Tool]) -> None:
         self._settings = settings
         self._tools = tools
-        self._layouts: OrderedDict[tuple[str, str, str], Layout] = OrderedDict()
+        self._layouts: OrderedDict[Key, Layout] = OrderedDict()
+        self._in_force: OrderedDict[Key, tuple[RepoRules, Tightened]] = OrderedDict()
         self._lock = threading.Lock()
 
     def of_merge_result(self, mirror: Mirror, repo: RepoRef, rules: RepoRules, base: str, head: str) -> Selection:
@@ -70,17 +75,21 @@ class Selector:
     def layout(self, mirror: Mirror, repo: RepoRef, rules: RepoRules, commit: str) -> Layout:
         """All projects of a commit's tree."""
         key = (str(repo), rules.digest, mirror.tree(commit))
+        return self._memo(self._layouts, key, lambda: self._lay_out(mirror, repo, rules, commit))
+
+    def _memo(self, kept: OrderedDict[Key, T], key: Key, make: Callable[[], T]) -> T:
+        """What was made for this key before, else made now; made twice when two threads ask at once."""
         with self._lock:
-            known = self._layouts.get(key)
+            known = kept.get(key)
             if known is not None:
-                self._layouts.move_to_end(key)
+                kept.move_to_end(key)
                 return known
-        layout = self._lay_out(mirror, repo, rules, commit)
+        made = make()
         with self._lock:
-            self._layouts[key] = layout
-            while len(self._layouts) > MEMO:
-                self._layouts.popitem(last=False)
-        return layout
+            kept[key] = made
+            while len(kept) > MEMO:
+                kept.popitem(last=False)
+        return made
 
     def _lay_out(self, mirror: Mirror, repo: RepoRef, rules: RepoRules, commit: str) -> Layout:
         source = mirror.source(commit)
@@ -100,6 +109,10 @@ class Selector:
 
     def in_force(self, mirror: Mirror, repo: RepoRef, rules: RepoRules, base: str) -> tuple[RepoRules, Tightened]:
         """The operator's rules as the configuration on the target branch's commit ``base`` makes them stricter."""
+        key = (str(repo), rules.digest, mirror.tree(base))
+        return self._memo(self._in_force, key, lambda: self._tighten(mirror, repo, rules, base))
+
+    def _tighten(self, mirror: Mirror, repo: RepoRef, rules: RepoRules, base: str) -> tuple[RepoRules, Tightened]:
         config = self._config(mirror.source(base))
         if not isinstance(config, RepoConfig):
             return rules, {}

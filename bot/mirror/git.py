@@ -20,6 +20,7 @@ from bot.mirror.worktree import check_out
 from bot.ports import MergeResult
 
 TREES_KEPT = 8
+TREE_IDS_KEPT = 1024
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Headgate",
     "GIT_AUTHOR_EMAIL": "headgate@localhost",
@@ -52,6 +53,7 @@ class GitMirror:
         self._change_ref = change_ref
         self._objects = Objects(self._git)
         self._trees: OrderedDict[str, TreeSource] = OrderedDict()
+        self._tree_ids: OrderedDict[str, str] = OrderedDict()
         self._lock = threading.Lock()
 
     # ----------------------------------------------------------------------------------------- fetching
@@ -125,8 +127,16 @@ class GitMirror:
         return self._git.run("cat-file", "-e", f"{sha}^{{commit}}", codes=(0, 1, 128)).returncode == 0
 
     def tree(self, sha: str) -> str:
-        """The commit's tree id."""
-        return self._git.text("rev-parse", "--verify", f"{sha}^{{tree}}")
+        """The commit's tree id; it never changes, so git is asked for it once."""
+        with self._lock:
+            known = self._tree_ids.get(sha)
+        if known is None:
+            known = self._git.text("rev-parse", "--verify", f"{sha}^{{tree}}")
+            with self._lock:
+                self._tree_ids[sha] = known
+                while len(self._tree_ids) > TREE_IDS_KEPT:
+                    self._tree_ids.popitem(last=False)
+        return known
 
     def parents(self, sha: str) -> tuple[str, ...]:
         """The commit's parents, first parent first."""

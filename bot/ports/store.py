@@ -209,8 +209,12 @@ class Runs(Protocol):
 class Targets(Protocol):
     def target(self, target: str) -> TargetRow: ...
 
-    def intents_on(self, target: str) -> tuple[Intent, ...]:
-        """Unfinished or stopped intents not yet deployed over, in order."""
+    def targets(self, names: Sequence[str]) -> Mapping[str, TargetRow]:
+        """Each of these targets as it stands, whether or not anybody has touched it; a few queries for all."""
+        ...
+
+    def intents_on(self, names: Sequence[str]) -> Mapping[str, tuple[Intent, ...]]:
+        """Unfinished or stopped intents not yet deployed over, in order, for each of these targets."""
         ...
 
     def intents_of(self, ref: ChangeRef) -> tuple[Intent, ...]:

@@ -154,10 +154,13 @@ class SqlStore:
     # ---------------------------------------------------------------------------------------------- targets
 
     def target(self, target: str) -> TargetRow:
-        return self._db.read(lambda c: targets.get(c, target))
+        return self.targets((target,))[target]
 
-    def intents_on(self, target: str) -> tuple[Intent, ...]:
-        return self._db.read(lambda c: targets.intents_on(c, target))
+    def targets(self, names: Sequence[str]) -> Mapping[str, TargetRow]:
+        return self._db.read(lambda c: targets.standing(c, names))
+
+    def intents_on(self, names: Sequence[str]) -> Mapping[str, tuple[Intent, ...]]:
+        return self._db.read(lambda c: targets.intents_on(c, names))
 
     def intents_of(self, ref: ChangeRef) -> tuple[Intent, ...]:
         return self._db.read(lambda c: targets.intents_of(c, ref))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,14 +18,27 @@ from bot.stores.schema import changes, concerns, freezes, intents, targets
 OPEN = (IntentState.WAITING.value, IntentState.STOPPED.value)
 """Intents that nothing has deployed or deployed over."""
 
+PART = 500
+"""Targets asked for in one query: SQLite once allowed 999 parameters, https://www.sqlite.org/limits.html."""
 
-def get(connection: Connection, target: str) -> TargetRow:
-    """The target as it stands; one nobody has touched is free and empty."""
-    row = connection.execute(select(targets).where(targets.c.target == target)).one_or_none()
-    frozen = _frozen(connection, _branches(target))
-    if row is None:
-        return TargetRow(target, frozen=frozen)
-    return TargetRow(**row._asdict(), frozen=frozen)
+
+def standing(connection: Connection, names: Sequence[str]) -> dict[str, TargetRow]:
+    """The targets as they stand; one nobody has touched is free and empty."""
+    found: dict[str, TargetRow] = {}
+    for some in _parts(names):
+        frozen = {row.target: row.reason for row in connection.execute(_freezes(some))}
+        rows = connection.execute(select(targets).where(targets.c.target.in_(some)))
+        known = {row.target: row._asdict() for row in rows}
+        for name in some:
+            found[name] = TargetRow(**known.get(name, {"target": name}), frozen=frozen.get(name, ""))
+    return found
+
+
+def _parts(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Names without repetition, in pieces that any database takes as parameters of one query."""
+    wanted = sorted(set(names))
+    for start in range(0, len(wanted), PART):
+        yield wanted[start : start + PART]
 
 
 def take(connection: Connection, run: Run, branch: str, now: datetime) -> TargetRow | None:
@@ -37,15 +50,15 @@ def take(connection: Connection, run: Run, branch: str, now: datetime) -> Target
     new = upsert(connection, targets).values(target=target)
     connection.execute(new.on_conflict_do_nothing(index_elements=["target"]))
     row = connection.execute(select(targets).where(targets.c.target == target).with_for_update()).one()
-    standing = TargetRow(**row._asdict(), frozen=_frozen(connection, _branches(target)))
-    if overtaken(standing, run):
-        return standing
-    if standing.locked_by or standing.frozen or branch_frozen(connection, run.change.repo, branch):
+    now_there = TargetRow(**row._asdict(), frozen=_frozen(connection, _freezes((target,))))
+    if overtaken(now_there, run):
+        return now_there
+    if now_there.locked_by or now_there.frozen or branch_frozen(connection, run.change.repo, branch):
         return None
     if _earlier_waits(connection, run):
         return None
     connection.execute(update(targets).where(targets.c.target == target).values(locked_by=run.id, locked_since=now))
-    return standing
+    return now_there
 
 
 def overtaken(row: TargetRow, run: Run) -> bool:
@@ -121,11 +134,14 @@ def add_intent(connection: Connection, intent: Intent, branch: str) -> None:
     connection.execute(new.on_conflict_do_nothing(index_elements=["target", "change", "project"]))
 
 
-def intents_on(connection: Connection, target: str) -> tuple[Intent, ...]:
-    """Waiting and stopped intents in target-branch order."""
-    query = select(intents).where(intents.c.target == target, intents.c.state.in_(OPEN))
-    ordered = query.order_by(intents.c.repo, intents.c.position, intents.c.change)
-    return tuple(_intent(row) for row in connection.execute(ordered))
+def intents_on(connection: Connection, names: Sequence[str]) -> dict[str, tuple[Intent, ...]]:
+    """Waiting and stopped intents of each target in target-branch order."""
+    found: dict[str, list[Intent]] = {}
+    for some in _parts(names):
+        query = select(intents).where(intents.c.target.in_(some), intents.c.state.in_(OPEN))
+        for row in connection.execute(query.order_by(intents.c.repo, intents.c.position, intents.c.change)):
+            found.setdefault(row.target, []).append(_intent(row))
+    return {name: tuple(found.get(name, ())) for name in names}
 
 
 def intents_of(connection: Connection, ref: ChangeRef) -> tuple[Intent, ...]:
@@ -137,10 +153,11 @@ def intents_of(connection: Connection, ref: ChangeRef) -> tuple[Intent, ...]:
 
 def concern(connection: Connection, ref: ChangeRef, names: Sequence[str]) -> None:
     """Write down exactly these targets as what the change concerns."""
-    wanted = sorted(set(names))
-    mine = concerns.c.change == str(ref)
-    connection.execute(delete(concerns).where(mine, concerns.c.target.not_in(wanted)))
-    for target in wanted:
+    wanted, mine = set(names), concerns.c.change == str(ref)
+    known = set(connection.execute(select(concerns.c.target).where(mine)).scalars())
+    for some in _parts(sorted(known - wanted)):
+        connection.execute(delete(concerns).where(mine, concerns.c.target.in_(some)))
+    for target in sorted(wanted - known):
         new = upsert(connection, concerns).values(target=target, change=str(ref))
         connection.execute(new.on_conflict_do_nothing(index_elements=["target", "change"]))
 
@@ -165,9 +182,10 @@ def freeze(connection: Connection, repo: RepoRef, branch: str, reason: str, now:
     )
 
 
-def _branches(target: str) -> Select[Any]:
+def _freezes(names: Sequence[str]) -> Select[Any]:
+    """(reason, target) for each target that a frozen branch concerns."""
     frozen_here = (intents.c.repo == freezes.c.repo) & (intents.c.branch == freezes.c.branch)
-    return select(freezes.c.reason).join(intents, frozen_here).where(intents.c.target == target)
+    return select(freezes.c.reason, intents.c.target).join(intents, frozen_here).where(intents.c.target.in_(names))
 
 
 def branch_frozen(connection: Connection, repo: RepoRef, branch: str) -> str:

@@ -131,7 +131,7 @@ def test_a_commit_over_another_version_writes_nothing_at_all(store, sample, fres
         store.commit_change(row, late, sample.at)
     assert store.change(row.ref).memory == sample.memory()
     assert store.run("late") is None
-    assert store.intents_on("s3/net") == store.audit_rows() == store.due_messages(sample.at) == ()
+    assert store.intents_on(["s3/net"])["s3/net"] == store.audit_rows() == store.due_messages(sample.at) == ()
     assert store.effect_sets(("f",)) == {}
 
 

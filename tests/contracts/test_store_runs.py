@@ -89,7 +89,7 @@ def test_a_stopped_predecessor_does_not_hold_up_the_next(store, sample, planned)
     running = _claim(store, sample, "d1")
     failed = replace(running, failure=Failure(FailureKind.TOOL, "no such bucket \x00"))
     store.finish_run(failed, Step.FAIL, sample.at, sample.entry())
-    (stopped, waiting) = store.intents_on("s3/net")
+    (stopped, waiting) = store.intents_on(["s3/net"])["s3/net"]
     assert (stopped.state, waiting.state) == (IntentState.STOPPED, IntentState.WAITING)
     assert stopped.reason.startswith("no such bucket")
     assert _claim(store, sample, "d2") is not None
@@ -158,7 +158,7 @@ def test_a_deploy_that_succeeds_is_what_stands_on_its_target(store, sample, plan
         [IntentState.SUPERSEDED],
         [IntentState.DEPLOYED],
     )
-    assert store.intents_on("s3/net") == ()
+    assert store.intents_on(["s3/net"]) == {"s3/net": ()}
     assert set(store.due_changes(at)) == {sample.ref(1), sample.ref(2)}
     assert not store.change(sample.ref(2)).refetch
     assert store.audit_rows()[-1].entry.action == "run.deployed"
@@ -319,4 +319,4 @@ def test_the_holder_is_noted_as_it_is(store, sample, planned):
 def test_an_intent_written_again_stays_as_it_is(store, sample, planned):
     planned(1, intents=(sample.intent(),))
     planned(1, intents=(replace(sample.intent(), state=IntentState.STOPPED, order=9),))
-    assert store.intents_on("s3/net") == store.intents_of(sample.ref()) == (sample.intent(),)
+    assert store.intents_on(["s3/net"])["s3/net"] == store.intents_of(sample.ref()) == (sample.intent(),)

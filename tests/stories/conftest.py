@@ -155,7 +155,7 @@ class World:
         )
         threading.Thread(target=self._web.serve_forever, daemon=True).start()
         self.hook_url = f"http://127.0.0.1:{self._web.server_port}/webhooks/github"
-        self.repo.add_hook(self.hook_url, "hook-secret", EVENTS)
+        self.hook = self.repo.add_hook(self.hook_url, "hook-secret", EVENTS)
         self.repo_ref = RepoRef("github", "acme/infra")
 
     def reload(self) -> None:
