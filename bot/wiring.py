@@ -73,11 +73,16 @@ def load_settings(path: Path) -> Settings:
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise ConfigError((Problem(str(path), 0, "", f"cannot be read: {why}"),)) from None
-    keys = {name: ChatKeys(kind.options, kind.secrets) for name, kind in CHATS.items()}
-    parsed = parse_server(text, str(path), hosts=tuple(HOSTS), chats=keys)
+    parsed = checked_settings(text, str(path))
     if isinstance(parsed, Settings):
         return parsed
     raise ConfigError(parsed)
+
+
+def checked_settings(text: bytes, file: str) -> Settings | tuple[Problem, ...]:
+    """The operator's settings, judged with the hosts and chats there are; or everything that is wrong."""
+    keys = {name: ChatKeys(kind.options, kind.secrets) for name, kind in CHATS.items()}
+    return parse_server(text, file, hosts=tuple(HOSTS), chats=keys)
 
 
 def read_secret(ref: SecretRef, base: Path) -> str:
@@ -96,10 +101,14 @@ def read_secret(ref: SecretRef, base: Path) -> str:
 
 
 def data_directory(settings: Settings, path: Path) -> Path:
-    """Where everything that is kept on disk goes (0700)."""
+    """Where everything that is kept on disk goes (0700). Raises ConfigError when it cannot be made."""
     data = Path(settings.data).expanduser() if settings.data else Path("~/.local/share/headgate").expanduser()
     data = data if data.is_absolute() else path.parent.absolute() / data
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise ConfigError((Problem(str(path), 0, "data", f"{data} cannot be made: {why}"),)) from None
     return data
 
 
@@ -122,13 +131,16 @@ class Wiring:
         return read_secret(ref, self.path.parent)
 
     def store(self) -> SqlStore:
-        """The store, not migrated."""
+        """The store, not migrated. Raises ConfigError for a URL that names none."""
         settings = self.settings
         if settings.database_secret is not None:
             url = self.secret(settings.database_secret)
         else:
             url = settings.database or f"sqlite:///{self.data / 'headgate.db'}"
-        return SqlStore(url, self.clock, durability=settings.durability)
+        try:
+            return SqlStore(url, self.clock, durability=settings.durability)
+        except ValueError as error:
+            raise ConfigError((Problem(str(self.path), 0, "database", str(error)),)) from None
 
     def key(self) -> ArtifactKey:
         """The installation's master key: configured, else made once in the data directory."""

@@ -46,6 +46,18 @@ class Verbs(click.Group):
         command: click.Command = importlib.import_module(f"bot.cli.{name}").command
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; Headgate's own errors become one clear message and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            count = len(error.problems)
+            click.echo(f"{count} problem{'s' * (count != 1)} in the configuration:\n{error}", err=True)
+            sys.exit(2)
+        except HeadgateError as error:
+            click.echo(f"headgate: {error}", err=True)
+            sys.exit(3)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -66,13 +78,5 @@ def cli(verbose: bool) -> None:
 
 
 def main() -> Any:
-    """The entry point: Headgate's own errors become one clear message and an exit code."""
-    try:
-        return cli.main(standalone_mode=True)
-    except ConfigError as error:
-        count = len(error.problems)
-        click.echo(f"{count} problem{'s' * (count != 1)} in the configuration:\n{error}", err=True)
-        sys.exit(2)
-    except HeadgateError as error:
-        click.echo(f"headgate: {error}", err=True)
-        sys.exit(3)
+    """The entry point."""
+    return cli.main(standalone_mode=True)

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from bot.cli.options import config_option
+from bot.cli.options import config_option, json_option
 from bot.core.errors import StoreConflict
 from bot.wiring import Wiring, config_path
 
@@ -19,7 +19,8 @@ def command() -> None:
 
 @command.command()
 @config_option
-def verify(config: str) -> None:
+@json_option
+def verify(config: str, as_json: bool) -> None:
     """Exit 0 when every row's chain holds, 1 naming the first that does not."""
     try:
         wiring = Wiring(config_path(config))
@@ -27,9 +28,14 @@ def verify(config: str) -> None:
         rows = store.verify_audit()
         signed = store.verify_checkpoints(wiring.key().derive(b"audit"))
     except StoreConflict as error:
+        if as_json:
+            click.echo(json.dumps({"whole": False, "problem": str(error)}))
         click.echo(f"broken: {error}", err=True)
         sys.exit(1)
-    click.echo(f"{rows} rows verified, every chain holds; {signed} signed checkpoints hold")
+    if as_json:
+        click.echo(json.dumps({"whole": True, "rows": rows, "checkpoints": signed}))
+    else:
+        click.echo(f"{rows} rows verified, every chain holds; {signed} signed checkpoints hold")
 
 
 @command.command()

@@ -10,10 +10,10 @@ import click
 
 from bot.cli.options import json_option
 from bot.core.config.repository import CONFIG_FILE, RepoConfig, parse_repository
-from bot.core.config.server import parse_server
 from bot.core.errors import Problem
 from bot.core.rules import Settings
 from bot.tools import TOOLS
+from bot.wiring import checked_settings
 
 
 @click.group()
@@ -49,7 +49,7 @@ def _problems(file: Path) -> tuple[Problem, ...]:
         schemas = {name: make().option_schema() for name, make in TOOLS.items()}
         config = parse_repository(file.read_bytes(), schemas, str(file))
         return () if isinstance(config, RepoConfig) else config
-    settings = parse_server(file.read_bytes(), str(file))
+    settings = checked_settings(file.read_bytes(), str(file))
     return () if isinstance(settings, Settings) else settings
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
-from bot.cli.options import config_option
+from bot.cli.options import config_option, json_option
 from bot.wiring import Wiring, config_path
 
 
@@ -24,9 +26,11 @@ def migrate(config: str) -> None:
 
 @command.command()
 @config_option
-def status(config: str) -> None:
+@json_option
+def status(config: str, as_json: bool) -> None:
     """Exit 0 when the schema is current, 1 when a migration is missing."""
     store = Wiring(config_path(config)).store()
     current = store.schema_current()
-    click.echo("the schema is current" if current else "the schema needs `headgate db migrate`")
+    words = "the schema is current" if current else "the schema needs `headgate db migrate`"
+    click.echo(json.dumps({"current": current}) if as_json else words)
     raise SystemExit(0 if current else 1)

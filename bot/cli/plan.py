@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -14,10 +15,12 @@ from pathlib import Path
 import click
 
 from bot.cli.local import REF, REPO, LocalHost
+from bot.cli.options import json_option
 from bot.core.config.document import load
 from bot.core.config.repository import CONFIG_FILE
+from bot.core.errors import ToolMissing
 from bot.core.rules import Environment, Grant, Mode, RepoRules, Settings
-from bot.core.runs import RunState
+from bot.core.runs import Run, RunState
 from bot.flow.advance import advance
 from bot.flow.run import execute
 from bot.flow.selecting import Selector
@@ -35,24 +38,53 @@ from bot.work.process import current_holder
 @click.option(
     "--env", "names", multiple=True, metavar="NAME", help="Give the tools this variable of yours (repeatable)."
 )
+@json_option
 @click.option("--color/--no-color", default=None, help="Colour the diff; default: when printing to a terminal.")
-def command(base: str, head: str, names: tuple[str, ...], color: bool | None) -> None:
-    """Plan what HEAD (merged onto BASE) would do, and print the comment. Exit 1 when it could not be merged."""
+def command(base: str, head: str, names: tuple[str, ...], as_json: bool, color: bool | None) -> None:
+    """Plan what HEAD (merged onto BASE) would do, and print the comment. Exit 1 when a plan failed."""
+    if missing := [name for name in names if name not in os.environ]:
+        raise click.UsageError(f"not set here: {', '.join(missing)}")
+    env = {name: os.environ[name] for name in names}
     root = Path(_git("rev-parse", "--show-toplevel"))
+    commits = _commit(base), _commit(head)
     with tempfile.TemporaryDirectory(prefix="headgate-plan-") as folder:
-        env = {name: os.environ[name] for name in names if name in os.environ}
         wiring = Wiring(Path(folder) / "none.yaml", _settings(Path(folder), root, base, env))
-        host = LocalHost(root, base, _git("rev-parse", base), _git("rev-parse", head), wiring.clock.now())
-        failed = _play(wiring, host)
+        host = LocalHost(root, base, *commits, wiring.clock.now())
+        runs = _play(wiring, host)
+    failed = any(run.state is not RunState.SUCCEEDED for run in runs)
     text = "\n\n".join(re.sub(r"^<!--.*?-->\n", "", body) for body in host.comments.values())
+    if as_json:
+        document = {"comment": text, "failed": failed, "plans": [_row(run) for run in runs]}
+        click.echo(json.dumps(document, ensure_ascii=False))
+        sys.exit(1 if failed else 0)
     coloured = sys.stdout.isatty() if color is None else color
     shown = text or "Nothing that Headgate manages is affected."
     click.echo(_coloured(shown) if coloured else shown, color=coloured)
     sys.exit(1 if failed else 0)
 
 
+def _row(run: Run) -> dict[str, str | None]:
+    return {
+        "project": run.project.name,
+        "environment": run.project.environment,
+        "tool": run.project.tool,
+        "state": run.state.value,
+        "failure": run.failure.message if run.failure else None,
+    }
+
+
+def _commit(name: str) -> str:
+    try:
+        return _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    except click.UsageError:
+        raise click.UsageError(f"no commit is called {name!r} in this checkout") from None
+
+
 def _git(*words: str) -> str:
-    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise ToolMissing("git is not on PATH") from None
     if done.returncode:
         raise click.UsageError(
             done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"git {words[0]} failed"
@@ -92,8 +124,8 @@ def _named(value: object) -> list[str]:
     return [name for name in found if "{" not in name]
 
 
-def _play(wiring: Wiring, host: LocalHost) -> bool:
-    """Advance the one change, carrying its plans out one after another; True when a plan failed."""
+def _play(wiring: Wiring, host: LocalHost) -> tuple[Run, ...]:
+    """Advance the one change, carrying its plans out one after another; the plans as they ended."""
     store = wiring.store()
     store.migrate()
     services = wiring.services(SilentQueue(), store)
@@ -103,24 +135,23 @@ def _play(wiring: Wiring, host: LocalHost) -> bool:
     store.mark_dirty(REF, refetch=True)
     try:
         advance(services, selector, REF)
-        failed = _run_all(services)
+        runs = _run_all(services)
         advance(services, selector, REF)
     finally:
         mirror.close()
         store.close()
-    return failed
+    return runs
 
 
-def _run_all(services: Services) -> bool:
-    failed = False
+def _run_all(services: Services) -> tuple[Run, ...]:
+    finished = []
     for queued in services.store.queued_runs(None, limit=10_000):
         now = services.clock.now()
         run = services.store.claim_run(queued.id, current_holder(), now, timedelta(hours=1))
         if run is not None:
             click.echo(f"planning {run.project.name} …", err=True)
-            finished = execute(services, run, lambda: False)
-            failed = failed or finished.state is not RunState.SUCCEEDED
-    return failed
+            finished.append(execute(services, run, lambda: False))
+    return tuple(finished)
 
 
 def _coloured(text: str) -> str:

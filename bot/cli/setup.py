@@ -26,6 +26,8 @@ def command(config: str, host: str, repo: str, yes: bool, dry_run: bool) -> None
     found = wiring.hosts().get(host)
     if found is None:
         raise click.UsageError(f"no host is called {host!r}; there are: {', '.join(wiring.settings.hosts)}")
+    if repo.count("/") < 1 or repo.startswith("/") or repo.endswith("/"):
+        raise click.UsageError(f"not a repository: {repo!r} (wanted OWNER/NAME)")
     ref = RepoRef(host, repo)
     steps = _sets_up(found).plan_setup(ref, wanted_of(wiring, host, ref))
     for step in steps:

@@ -22,7 +22,9 @@ WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 @click.command()
 @config_option
-@click.option("--workers", default=1, show_default=True, help="Processes; each has its own threads.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes; each has its own threads."
+)
 def command(config: str, workers: int) -> None:
     """Serve until told to stop."""
     path = config_path(config).absolute()

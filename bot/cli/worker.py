@@ -38,6 +38,10 @@ def command(config: str, environments: tuple[str, ...], kind: str) -> None:
     path = config_path(config).absolute()
     os.environ[CONFIG_VARIABLE] = str(path)
     wiring = Wiring(path)
+    for name in environments:
+        if name not in wiring.settings.environments:
+            known = ", ".join(wiring.settings.environments) or "none"
+            raise click.UsageError(f"no environment is called {name!r} in the settings; there are: {known}")
     stop = stop_on_signals()
     supervisor = Supervisor(CHILD, ("bot.work.child",))
     supervisor.warm()

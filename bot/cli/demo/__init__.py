@@ -16,6 +16,10 @@ from bot.cli.demo.tour import play
 DEFAULT_DATA = Path("~/.cache/headgate-demo")
 
 
+MADE_BY_US = ("git", "live", "headgate-server.yaml")
+"""What every demo's directory holds; one that is not empty and lacks any of it is somebody's own."""
+
+
 @click.command()
 @click.option("--once", is_flag=True, help="Play the tour and exit: 0 when every step truly happened, else 1.")
 @click.option("--data", default="", metavar="DIR", help=f"Where the demo lives; default {DEFAULT_DATA}.")
@@ -25,8 +29,7 @@ DEFAULT_DATA = Path("~/.cache/headgate-demo")
 def command(once: bool, data: str, database: str, redis: str, keep: bool) -> None:
     """A Git host, Headgate and an infrastructure repository on this machine, and a tour of it."""
     place = Path(data or DEFAULT_DATA).expanduser().absolute()
-    if place.exists():
-        shutil.rmtree(place)
+    _make_room(place)
     # A service manager or a script ends us with SIGTERM; it cleans up like Ctrl-C.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
@@ -51,3 +54,12 @@ def command(once: bool, data: str, database: str, redis: str, keep: bool) -> Non
         else:
             shutil.rmtree(place, ignore_errors=True)
     sys.exit(code)
+
+
+def _make_room(place: Path) -> None:
+    """Remove what an earlier demo left; raises UsageError rather than remove anything else."""
+    if not place.exists():
+        return
+    if not place.is_dir() or (any(place.iterdir()) and not all((place / name).exists() for name in MADE_BY_US)):
+        raise click.UsageError(f"{place} holds something that is no demo's; name an empty directory with --data")
+    shutil.rmtree(place)
