@@ -18,7 +18,7 @@ from bot.cli.local import REF, REPO, LocalHost
 from bot.cli.options import json_option
 from bot.core.config.document import load
 from bot.core.config.repository import CONFIG_FILE
-from bot.core.errors import ToolMissing
+from bot.core.errors import HostGone, ToolMissing
 from bot.core.rules import Environment, Grant, Mode, RepoRules, Settings
 from bot.core.runs import Run, RunState
 from bot.flow.advance import advance
@@ -31,7 +31,7 @@ from bot.work.process import current_holder
 
 
 @click.command()
-@click.option("--base", default="main", show_default=True, help="The target branch.")
+@click.option("--base", default="main", show_default=True, help="The target branch, one of this checkout.")
 @click.option(
     "--head", default="HEAD", show_default=True, help="The commit to plan; what is not committed is not seen."
 )
@@ -46,7 +46,7 @@ def command(base: str, head: str, names: tuple[str, ...], as_json: bool, color: 
         raise click.UsageError(f"not set here: {', '.join(missing)}")
     env = {name: os.environ[name] for name in names}
     root = Path(_git("rev-parse", "--show-toplevel"))
-    commits = _commit(base), _commit(head)
+    commits = _branch(base), _commit(head)
     with tempfile.TemporaryDirectory(prefix="headgate-plan-") as folder:
         wiring = Wiring(Path(folder) / "none.yaml", _settings(Path(folder), root, base, env))
         host = LocalHost(root, base, *commits, wiring.clock.now())
@@ -71,6 +71,14 @@ def _row(run: Run) -> dict[str, str | None]:
         "state": run.state.value,
         "failure": run.failure.message if run.failure else None,
     }
+
+
+def _branch(name: str) -> str:
+    try:
+        return _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"refs/heads/{name}")
+    except click.UsageError:
+        hint = f"; if a remote has it: git branch {name} origin/{name}" if "/" not in name else ""
+        raise click.UsageError(f"no branch is called {name!r} in this checkout{hint}") from None
 
 
 def _commit(name: str) -> str:
@@ -135,6 +143,9 @@ def _play(wiring: Wiring, host: LocalHost) -> tuple[Run, ...]:
     store.mark_dirty(REF, refetch=True)
     try:
         advance(services, selector, REF)
+        row = store.change(REF)
+        if row is None or row.memory.host is None:
+            raise HostGone("the checkout cannot be read; the line above says why")
         runs = _run_all(services)
         advance(services, selector, REF)
     finally:
