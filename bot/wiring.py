@@ -29,6 +29,7 @@ from bot.stores.artifacts import ArtifactKey, Cipher, FolderVault, SealedArtifac
 from bot.stores.logs import StoredLog, read_log
 from bot.stores.sqlstore import SqlStore
 from bot.tools import TOOLS
+from bot.tools.terraform import layout as terraform
 
 CONFIG_VARIABLE: Final = "HEADGATE_CONFIG"
 MIRROR_BYTES: Final = 20 * 2**30
@@ -235,6 +236,11 @@ class Wiring:
         """Stop the mirrors' helper processes."""
         for mirror in self._mirrors.values():
             mirror.close()
+
+
+def warm_up() -> None:
+    """Load what is slow to load the first time, so that the first change need not wait for it."""
+    terraform.warm_up()
 
 
 def build_from_environment() -> Services:

@@ -12,7 +12,7 @@ from bot.cli.processes import stop_on_signals
 from bot.cli.queueing import open_queue, workers_for
 from bot.ports import JobKind
 from bot.queues.rq_queue import SHORT, lane_of
-from bot.wiring import CONFIG_VARIABLE, Wiring, config_path
+from bot.wiring import CONFIG_VARIABLE, Wiring, config_path, warm_up
 from bot.work.jobs import Jobs
 from bot.work.supervise import Supervisor
 from bot.work.sweeps import Sweeper
@@ -43,8 +43,9 @@ def command(config: str, environments: tuple[str, ...], kind: str) -> None:
             known = ", ".join(wiring.settings.environments) or "none"
             raise click.UsageError(f"no environment is called {name!r} in the settings; there are: {known}")
     stop = stop_on_signals()
-    supervisor = Supervisor(CHILD, ("bot.work.child",))
+    supervisor = Supervisor(CHILD, ("bot.work.child", "bot.work.warm"))
     supervisor.warm()
+    warm_up()
     store = wiring.store()
     store.migrate()
     queue = open_queue(wiring, consumes=True)
