@@ -1,0 +1,198 @@
+"""Pages, API and metrics of a world in which things happened: read-only, escaped, bounded labels, own runs only."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from bot.core.model import ChangeRef
+from bot.core.runs import RunKind
+from bot.web.metrics import METRICS, OTHERS
+from bot.web.pages import create_app, to_html
+
+STORIES = Path(__file__).resolve().parent.parent / "stories" / "conftest.py"
+CHANGE = "/changes/github/acme/infra/1"
+
+
+def _world() -> Any:
+    if "stories_conftest" not in sys.modules:
+        spec = importlib.util.spec_from_file_location("stories_conftest", STORIES)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["stories_conftest"] = module
+        spec.loader.exec_module(module)
+    return sys.modules["stories_conftest"].World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[Any]:
+    world = _world()(tmp_path)
+    yield world
+    world.stop()
+
+
+@pytest.fixture
+def client(world: Any) -> FlaskClient:
+    return create_app(world.services, world.wiring.log_reader(world.store)).test_client()
+
+
+def text(client: FlaskClient, path: str, status: int = 200) -> str:
+    answer = client.get(path)
+    assert answer.status_code == status, path
+    return answer.get_data(as_text=True)
+
+
+def plan_run(world: Any, number: int = 1) -> Any:
+    return next(run for run in world.store.runs_of(ChangeRef(world.repo_ref, number)) if run.kind is RunKind.PLAN)
+
+
+def test_the_first_page_of_an_empty_installation_says_what_to_do(client: FlaskClient) -> None:
+    assert "No change has been seen yet" in text(client, "/")
+
+
+def test_changes_are_listed_and_link_to_their_page(world: Any, client: FlaskClient) -> None:
+    world.pull({"prod/web/wanted": "a=2\n"}, title="Wider <b>gates</b>")
+    page = text(client, "/")
+
+    assert f'href="{CHANGE}"' in page
+    assert "Wider &lt;b&gt;gates&lt;/b&gt;" in page
+
+
+def test_a_pause_is_shown_on_the_first_page(world: Any, client: FlaskClient) -> None:
+    world.store.put_setting("paused", "audit week")
+
+    assert "Deploys are paused: audit week" in text(client, "/")
+
+
+def test_a_changes_page_shows_verdict_plan_reasons_runs_and_history(world: Any, client: FlaskClient) -> None:
+    pull = world.pull({"prod/web/wanted": "a=2\n"})
+    waiting = text(client, CHANGE)
+    assert "Waiting for 1 approval" in waiting
+    assert "prod-web" in waiting and f"{CHANGE}/runs/{plan_run(world).id}" in waiting
+
+    pull.approve("bo")
+    world.settle()
+    pull.merge("dee")
+    world.settle()
+    after = text(client, CHANGE)
+    assert "Deployed by merge" in after
+    assert after.count('class="state succeeded"') == 2
+    assert after.index("<h2>History</h2>") < after.rindex("<time")
+
+
+def test_a_runs_page_names_its_facts_and_its_log_is_read_piece_by_piece(world: Any, client: FlaskClient) -> None:
+    world.pull({"prod/web/wanted": "a=2\n"})
+    run = plan_run(world)
+    page = text(client, f"{CHANGE}/runs/{run.id}")
+    assert "Plan of prod-web" in page and f'data-run="{run.id}"' in page
+
+    first = client.get(f"/api/runs/{run.id}/log").get_json()
+    assert first["finished"] is True and first["state"] == "succeeded"
+    assert first["text"].startswith("plan of prod-web at ")
+    again = client.get(f"/api/runs/{run.id}/log?after={first['last']}").get_json()
+    assert (again["text"], again["last"]) == ("", first["last"])
+
+
+def test_the_api_tells_of_changes_and_runs(world: Any, client: FlaskClient) -> None:
+    pull = world.pull({"prod/web/wanted": "a=2\n"}, title="Two")
+    [change] = client.get("/api/changes").get_json()
+    assert (change["change"], change["state"], change["title"]) == ("github/acme/infra!1", "open", "Two")
+    assert change["head"] == pull.head_sha
+
+    run = client.get(f"/api/runs/{plan_run(world).id}").get_json()
+    assert (run["kind"], run["project"], run["environment"], run["state"]) == (
+        "plan",
+        "prod-web",
+        "prod",
+        "succeeded",
+    )
+    assert run["fingerprint"] and run["failure"] is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/changes/github/acme/infra/99",
+        "/changes/gitlab/acme/infra/1",
+        "/changes/github/infra/1",
+        f"{CHANGE}/runs/nosuch",
+        "/api/runs/nosuch",
+        "/api/runs/nosuch/log",
+        "/nothing",
+    ],
+)
+def test_what_is_not_there_is_404(world: Any, client: FlaskClient, path: str) -> None:
+    world.pull({"dev/web/wanted": "a=2\n"})
+
+    assert client.get(path).status_code == 404
+
+
+def test_a_run_is_shown_only_under_its_own_change(world: Any, client: FlaskClient) -> None:
+    world.pull({"dev/web/wanted": "a=2\n"})
+    world.pull({"prod/web/wanted": "a=2\n"})
+    second = plan_run(world, 2)
+
+    assert client.get(f"{CHANGE}/runs/{second.id}").status_code == 404
+    assert client.get(f"/changes/github/acme/infra/2/runs/{second.id}").status_code == 200
+
+
+def test_every_metric_is_there_and_no_label_holds_a_change(world: Any, client: FlaskClient) -> None:
+    world.pull({"prod/web/wanted": "a=2\n"})
+    page = text(client, "/metrics")
+
+    for name in (*METRICS, *OTHERS):
+        assert f"# TYPE headgate_{name} gauge" in page
+    labels = set(re.findall(r"\{(\w+)=", page))
+    assert labels <= {"host", "queue"}
+    assert re.search(r"^headgate_open_changes 1\.0$", page, re.MULTILINE)
+    assert "acme/infra" not in page
+
+
+def test_an_unabsorbed_delivery_and_a_queued_run_are_seen_in_the_metrics(world: Any, client: FlaskClient) -> None:
+    world.repo.commit("topic-1", files={"prod/web/wanted": "a=2\n"}, author="dee", message="more")
+    world.repo.open_pull("More", head="topic-1", author="dee")
+    assert world.forge.courier.settle()
+    page = text(client, "/metrics")
+
+    [age] = re.findall(r"^headgate_oldest_unabsorbed_seconds (\S+)$", page, re.MULTILINE)
+    assert float(age) > 0
+    assert re.search(r'^headgate_queue_depth\{queue="[a-z:]+"\} [1-9]', page, re.MULTILINE)
+
+
+def test_every_answer_forbids_what_no_page_needs(client: FlaskClient) -> None:
+    for path in ("/", "/api/changes", "/metrics", "/nothing"):
+        headers = client.get(path).headers
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert "unsafe" not in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])
+def test_nothing_can_be_written_through_the_pages(client: FlaskClient, method: str) -> None:
+    for path in ("/", CHANGE, "/api/changes"):
+        assert getattr(client, method)(path).status_code in (404, 405)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "<script>alert(1)</script>",
+        "<img src=https://evil.example/x onerror=alert(1)>",
+        "![x](https://evil.example/x)",
+        "[x](javascript:alert(1))",
+        '<a href="javascript:alert(1)" onclick="x()">x</a>',
+        '<details ontoggle="x()" style="position:fixed"><summary>x</summary></details>',
+        "<iframe src=https://evil.example></iframe>",
+    ],
+)
+def test_hostile_markdown_becomes_nothing_that_acts(hostile: str) -> None:
+    shown = str(to_html(hostile))
+
+    assert not re.search(r"<(script|img|iframe|style)|\son\w+=|style=|href=.?javascript", shown, re.IGNORECASE)
