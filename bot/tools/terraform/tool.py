@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ LOCK_WAIT: Final = "60s"
 PLAN_FILE: Final = "plan.tfplan"
 CHANGED: Final = 2
 LOCKED: Final = "Error acquiring the state lock"
+HELD_ID: Final = re.compile(r"already locked: ID=(\w[\w-]*)")
 STALE: Final = "Saved plan is stale"
 
 OPTIONS: Final[Mapping[str, object]] = {
@@ -106,7 +108,9 @@ class Terraform:
                     kind, body = next(iter(declared.items()))
                 if block.get("cloud"):
                     kind = "cloud"
-        relative = kind == "local" and not str(body.get("path", "")).startswith("/")
+        # The local backend keeps every workspace but the default one in `workspace_dir`, beside the code by default.
+        place = "path" if job.project.workspace == "default" else "workspace_dir"
+        relative = kind == "local" and not str(body.get(place, "")).startswith("/")
         if (not kind or relative) and "backend_config" not in job.project.options:
             raise ToolFailed("no lasting backend: its state would be lost with the checkout; configure a backend")
 
@@ -125,12 +129,12 @@ class Terraform:
         if executed.code != 0 or executed.timed_out:
             shutil.rmtree(folder, ignore_errors=True)
             require(executed, f"{self._binary} init")
-        stamp.write_text(wanted)
         if job.project.workspace != "default":
             require(
                 self._run(job, "workspace", "select", "-or-create", "-no-color", job.project.workspace),
                 f"{self._binary} workspace select",
             )
+        stamp.write_text(wanted)  # only now: whatever failed above must be tried again by the next run
 
     def _init_digest(self, job: Job) -> str:
         mix = hashlib.sha256(self._version(job).encode())
@@ -194,13 +198,14 @@ class Terraform:
             return Applied(done)
         words = tuple(errors) or last_words(executed)
         text = " ".join(words)
+        lost = " (errored.tfstate was kept in the project's cache)" if _keep_errored(job) else ""
         if executed.timed_out:
-            return Applied(done, Failure(FailureKind.TIMEOUT, "it took too long and was interrupted gently", words))
+            why = "it took too long and was interrupted gently"
+            return Applied(done, Failure(FailureKind.TIMEOUT, why + lost, words))
         if STALE in text:
             return Applied(done, Failure(FailureKind.TOOL, "the state moved since the plan was made", words))
         if LOCKED in text:
             return Applied(done, Failure(FailureKind.LOCKED, "the state is locked by somebody else", words))
-        lost = " (errored.tfstate was kept in the run's log folder)" if _keep_errored(job) else ""
         return Applied(done, Failure(FailureKind.TOOL, (words[0] if words else "it failed") + lost, words))
 
     def verify(self, job: Job) -> Verified:
@@ -230,11 +235,15 @@ class Terraform:
             for name, colon, value in [line.strip().partition(":")]
             if colon
         }
+        # Some backends (``http``) show the asker's own note and name the holder's lock by its id alone: then nobody
+        # knows whose it is, and only a person may say that it is nobody's.
+        named = HELD_ID.search(text)
+        lock = named[1] if named else facts.get("ID", "")
         host = dead_holder.partition(":")[0]
-        ours = facts.get("Who", "").rpartition("@")[2] == host or dead_holder == "*"
-        if not ours or not facts.get("ID"):
+        known = lock == facts.get("ID") and facts.get("Who", "").rpartition("@")[2] == host
+        if not lock or not (known or dead_holder == "*"):
             return False
-        released = self._run(job, "force-unlock", "-force", facts["ID"])
+        released = self._run(job, "force-unlock", "-force", lock)
         return released.code == 0
 
     # -------------------------------------------------------------------------------------------- run
