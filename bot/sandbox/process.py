@@ -90,16 +90,18 @@ class ProcessSandbox:
 
     def _lines(self) -> Callable[[bytes | None], None]:
         """Takes raw pieces (None at the end), gives whole, clean, redacted lines to the log."""
-        stream = self._redactor.stream()
+        raw, clean = self._redactor.stream(), self._redactor.stream()
         decoder = _decoder()
 
         def take(piece: bytes | None) -> None:
             text = decoder.decode(piece or b"", final=piece is None)
-            shown = stream.feed(text) if piece is not None else stream.feed(text) + stream.flush()
+            shown = raw.feed(text) if piece is not None else raw.feed(text) + raw.flush()
+            # Once more: a value that colours cut in pieces is whole only when they are gone.
+            shown = clean.feed(_CONTROL.sub("", _ESCAPES.sub("", shown.replace("\r\n", "\n").replace("\r", "\n"))))
+            if piece is None:
+                shown += clean.flush()
             if shown:
-                clean = _CONTROL.sub("", _ESCAPES.sub("", shown.replace("\r\n", "\n").replace("\r", "\n")))
-                # Once more: a value that colours cut in pieces is whole only now.
-                self._log(self._redactor.text(clean))
+                self._log(shown)
 
         return take
 
