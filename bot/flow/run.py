@@ -37,6 +37,7 @@ class Bench:
     tool: Tool
     job: Job
     log: LogSink
+    redactor: Redactor
 
 
 def execute(services: Services, run: Run, stopped: Callable[[], bool]) -> Run:
@@ -98,7 +99,21 @@ def _audit(run: Run, step: Step, seconds: float) -> AuditEntry:
 
 
 def _failed(run: Run, kind: FailureKind, message: str, details: tuple[str, ...]) -> Run:
-    return replace(run, failure=Failure(kind, message[:500], tuple(line[:500] for line in details[:50])))
+    return replace(run, failure=Failure(kind, message, details))
+
+
+def _shown(failure: Failure, redactor: Redactor) -> Failure:
+    """As people may see it. Cut only after it was redacted: half of a secret is not recognised."""
+    return replace(
+        failure,
+        message=redactor.text(failure.message)[:500],
+        details=tuple(line[:500] for line in _redacted(failure.details, redactor)[:50]),
+    )
+
+
+def _redacted(lines: tuple[str, ...], redactor: Redactor) -> tuple[str, ...]:
+    """Together, as a private key is known by the line it begins with."""
+    return tuple(redactor.text("\n".join(lines)).split("\n")) if lines else ()
 
 
 def _runs_dir(services: Services) -> Path:
@@ -150,7 +165,7 @@ def _set_up(
         deploy=run.kind is RunKind.DEPLOY,
         network=environment.network,
     )
-    return Bench(tool, job, sink)
+    return Bench(tool, job, sink, redactor)
 
 
 def _make_present(mirror: Mirror, run: Run) -> None:
@@ -178,7 +193,7 @@ def _carry(services: Services, run: Run, bench: Bench) -> tuple[Step, Run]:
     begun = services.clock.now()
     planned = bench.tool.plan(bench.job)
     seconds = (services.clock.now() - begun).total_seconds()
-    warnings = tuple(_sentence(finding) for finding in findings) + planned.warnings
+    warnings = _redacted(tuple(_sentence(finding) for finding in findings) + planned.warnings, bench.redactor)
     result = _result(services, run, planned, warnings, seconds)
     run = replace(run, plan=result)
     services.store.put_effect_sets({result.fingerprint: planned.effects})
@@ -221,7 +236,7 @@ def _deploy(services: Services, run: Run, bench: Bench, planned: Planned, result
         return Step.FAIL, replace(run, failure=applied.failure)
     verified = bench.tool.verify(bench.job)
     run = replace(run, verification=verified.outcome)
-    for note in verified.notes:
+    for note in _redacted(verified.notes, bench.redactor):
         bench.log.write(f"{note}\n")
     if verified.outcome is Verification.INCOMPLETE:
         message = "it was applied, but reading back did not come to an end, so nobody knows whether it is complete"

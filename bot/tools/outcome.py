@@ -6,7 +6,6 @@ from bot.core.errors import ToolFailed, ToolTimeout
 from bot.ports import Executed
 
 LINES = 40
-WIDTH = 400
 
 
 def require(executed: Executed, what: str, codes: tuple[int, ...] = (0,)) -> Executed:
@@ -21,7 +20,7 @@ def require(executed: Executed, what: str, codes: tuple[int, ...] = (0,)) -> Exe
 
 
 def last_words(executed: Executed) -> tuple[str, ...]:
-    """The end of what it said, errors first; still to be redacted by whoever shows it."""
+    """The end of what it said, errors first; still to be redacted, and then cut, by whoever shows it."""
     text = executed.stderr or executed.stdout
-    lines = [line.strip()[:WIDTH] for line in text.decode("utf-8", "replace").splitlines() if line.strip()]
+    lines = [line.strip() for line in text.decode("utf-8", "replace").splitlines() if line.strip()]
     return tuple(lines[-LINES:])

@@ -26,6 +26,13 @@ changes = [] if old == new else [{{"address": "db", "action": "update", "sensiti
 print(json.dumps({{"changes": changes}}))
 """
 
+FAILING = """\
+import os, sys
+key = os.environ["CLOUD_KEY"]
+print("x" * 390, key, file=sys.stderr)
+sys.exit(f"the cloud refuses {key}")
+"""
+
 
 def everywhere(world: Any, pull: Any, tmp: Path) -> dict[str, bytes]:
     """Every place by name: comments, checks, chat, pages, logs, the whole data directory."""
@@ -45,15 +52,21 @@ def everywhere(world: Any, pull: Any, tmp: Path) -> dict[str, bytes]:
     return places
 
 
+def give_cloud_key(world: Any, tmp: Path) -> None:
+    """Plans and deploys get it as a secret variable."""
+    (tmp / "cloud").write_text(CLOUD_KEY)
+    text = world.config.read_text()
+    for step in ("plan", "deploy"):
+        text = text.replace(f"{step}: {{env: {{LIVE:", f"{step}: {{env: {{CLOUD_KEY: {{file: cloud}}, LIVE:")
+    world.config.write_text(text)
+    world.reload()
+
+
 def test_no_canary_is_seen_anywhere_while_a_change_is_planned_and_deployed(
     make_world: Callable[..., Any], tmp_path: Path
 ) -> None:
-    (tmp_path / "cloud").write_text(CLOUD_KEY)
     world = make_world(files={"plan.py": LEAKY_PLAN}, approvals=1)
-    text = world.config.read_text().replace("plan: {env: {LIVE:", "plan: {env: {CLOUD_KEY_file: cloud, LIVE:")
-    text = text.replace("deploy: {env: {LIVE:", "deploy: {env: {CLOUD_KEY_file: cloud, LIVE:")
-    world.config.write_text(text.replace("CLOUD_KEY_file: cloud", "CLOUD_KEY: {file: cloud}"))
-    world.reload()
+    give_cloud_key(world, tmp_path)
     seen: set[bytes] = set()
     stop = threading.Event()
 
@@ -95,3 +108,16 @@ def test_no_canary_is_seen_anywhere_while_a_change_is_planned_and_deployed(
     ]
 
     assert found == []
+
+
+def test_an_error_that_shows_a_secret_is_told_without_it(make_world: Callable[..., Any], tmp_path: Path) -> None:
+    world = make_world(files={"plan.py": FAILING})
+    give_cloud_key(world, tmp_path)
+    pull = world.pull({"prod/db/wanted": "size=2\n"})
+    world.settle()
+    failed = [run.failure for run in world.store.runs_of(ChangeRef(world.repo_ref, pull.number)) if run.failure]
+    assert [failure.details[-1] for failure in failed] == ["the cloud refuses (hidden)"]
+    # The first letters alone tell too: a line is cut after it was redacted.
+    assert [
+        place for place, data in everywhere(world, pull, tmp_path).items() if CLOUD_KEY[:10].encode() in data
+    ] == []

@@ -24,6 +24,8 @@ LONGEST_LINE: Final = 64 * 1024
 _LET_GO: Final = LONGEST_LINE * 3 // 4
 _ROOM: Final = 4096
 """How far back from there a border between words is looked for."""
+_ROUNDS: Final = 8
+"""Lines settle in one or two; a hostile one must not take for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,16 +158,39 @@ class Stream:
             return ""
         data = text.encode("utf-8", "surrogatepass")
         cut = len(data) if size == len(text) else len(text[:size].encode("utf-8", "surrogatepass"))
-        spans = self._known().spans(data)
+        known = self._known()
+        spans = known.spans(data)
         if self._in_key or KEY_ANCHOR in data:
             # Only what is let go may change whether a key goes on: the rest comes again.
             keys, self._in_key = key_spans(data[:cut], self._in_key)
             spans.extend(keys)
         shown, carried = _hide(data, spans, self._covered, cut)
         self._covered = max(0, carried - cut)
-        for start, end in reversed(list(disordered(shown))):
-            shown = shown[:start] + _HIDDEN + shown[end:]
-        return shown.decode("utf-8", "surrogatepass")
+        shown = _ordered(shown)
+        return (_settled(known, shown) if _HIDDEN in shown else shown).decode("utf-8", "surrogatepass")
+
+
+def _ordered(shown: bytes) -> bytes:
+    for start, end in reversed(list(disordered(shown))):
+        shown = shown[:start] + _HIDDEN + shown[end:]
+    return shown
+
+
+def _settled(known: _Known, shown: bytes) -> bytes:
+    """The lines where something was hidden, done again until nothing changes.
+
+    What stands before and after a hidden part is closer now and may look like a credential; a second redaction
+    elsewhere would then find more than this one.
+    """
+    lines = shown.split(b"\n")
+    places = [place for place, line in enumerate(lines) if _HIDDEN in line]
+    text, before, rounds = b"\n".join(lines[place] for place in places), b"", _ROUNDS
+    while text != before and rounds:
+        before, rounds = text, rounds - 1
+        text = _ordered(_hide(text, known.spans(text), 0, len(text))[0])
+    for place, line in zip(places, text.split(b"\n"), strict=True):
+        lines[place] = line
+    return b"\n".join(lines)
 
 
 def _border(window: str) -> int:

@@ -179,11 +179,11 @@ def _effects(text: str, key: bytes) -> EffectSet:
         document = json.loads(text)
         jsonschema.validate(document, PLAN_SCHEMA)
     except (ValueError, RecursionError) as error:
-        raise ToolFailed("`plan` did not print one JSON document", (str(error)[:300],)) from None
+        raise ToolFailed("`plan` did not print one JSON document", (str(error),)) from None
     except jsonschema.ValidationError as error:
         place = "/".join(str(part) for part in error.absolute_path)
         raise ToolFailed(f"`plan` printed something else than the contract says, at {place or 'the top'}",
-                         (error.message[:300],)) from None  # fmt: skip
+                         (error.message,)) from None  # fmt: skip
     resources = [_resource(change, key) for change in document["changes"]]
     unforeseen = sum(1 for each in resources if each.action is Action.RUN)
     return effect_set(resources, unpredictable=unforeseen)

@@ -336,7 +336,7 @@ def _followed(stream: bytes) -> tuple[tuple[str, ...], list[str]]:
             done.append(str(((event.get("hook") or {}).get("resource") or {}).get("addr", "")))
         elif event.get("type") == "diagnostic" and (event.get("diagnostic") or {}).get("severity") == "error":
             said = event["diagnostic"]
-            errors.append(f"{said.get('summary', '')}: {said.get('detail', '')}".strip(": ")[:400])
+            errors.append(f"{said.get('summary', '')}: {said.get('detail', '')}".strip(": "))
     return tuple(done), errors
 
 
