@@ -68,8 +68,9 @@ def execute(services: Services, run: Run, stopped: Callable[[], bool]) -> Run:
         log.exception("run %s", run.id)
         step, run = Step.FAIL, _failed(run, FailureKind.INTERNAL, f"internal error ({type(error).__name__})", ())
     if run.failure is not None:
-        run = replace(run, failure=_shown(run.failure, redactor))
-        sink.write(f"\n{run.failure.message}\n")
+        failure = _shown(run.failure, redactor)
+        run = replace(run, failure=failure)
+        sink.write(f"\n{failure.message}\n")
     if stopped() and run.kind is RunKind.PLAN:
         step = Step.CANCEL
     run = replace(run, log=sink.close())

@@ -92,7 +92,9 @@ def test_a_canary_in_any_encoding_cut_at_any_place_is_never_shown(canary: str) -
 @given(secret=secret_text, name=st.sampled_from(sorted(encodings("x"))), before=st.text(max_size=20), after=any_text)
 @settings(max_examples=300)
 def test_no_spelling_of_any_value_comes_through(secret: str, name: str, before: str, after: str) -> None:
-    spelt = encodings(secret)[name].strip("'\"")
+    spelt = encodings(secret)[name]
+    if name.startswith("json") or (name == "shell" and spelt != secret):
+        spelt = spelt[1:-1]  # the quotes are not of the value
     core = spelt.rstrip("=")[3:-4] if name.startswith("base64 +") else spelt
     if secret.strip().lower() not in {"localhost"} and secret not in HIDDEN and len(core) >= 8:
         shown = Redactor([secret]).text(f"{before}|{spelt}|{after}")
@@ -202,5 +204,5 @@ def test_what_is_hidden_already_stays_as_it_is() -> None:
 
 
 def test_a_shape_that_stops_inside_a_character_leaves_no_half_of_it() -> None:
-    text = "authorization: a" + "é" * 9000
+    text = "authorization: a" + "é" * 40_000
     assert Redactor([]).text(text).startswith(f"authorization: {HIDDEN}é")
