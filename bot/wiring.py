@@ -15,16 +15,18 @@ from typing import Final
 from bot.chats import CHATS
 from bot.core.config.chats import ChatKeys
 from bot.core.config.server import parse_server
-from bot.core.errors import ConfigError, Problem
+from bot.core.errors import ConfigError, Problem, ToolMissing
 from bot.core.model import RepoRef
-from bot.core.redaction import Redactor
-from bot.core.rules import ChatRoute, Grant, HostSettings, SecretRef, Settings
+from bot.core.rules import ChatRoute, Grant, HostSettings, Isolation, SecretRef, Settings
 from bot.flow.services import Services
 from bot.hosts import HOSTS
 from bot.mirror.git import GitMirror
 from bot.mirror.git import sweep as sweep_mirrors
-from bot.ports import Chat, Host, Queue, Sandbox
+from bot.ports import Chat, Confinement, Host, Queue, Sandbox
+from bot.sandbox.egress import Egress
+from bot.sandbox.enclosure import Enclosure, unavailable
 from bot.sandbox.process import ProcessSandbox
+from bot.sandbox.watchdog import Bounds
 from bot.stores.artifacts import ArtifactKey, Cipher, FolderVault, SealedArtifacts, bind
 from bot.stores.logs import StoredLog, read_log
 from bot.stores.sqlstore import SqlStore
@@ -179,12 +181,38 @@ class Wiring:
         """A grant's variables with its secrets read now."""
         return {**grant.env, **{name: self.secret(ref) for name, ref in grant.secret_env.items()}}
 
-    def sandbox(
-        self, run_id: str, write: Callable[[str], None], redactor: Redactor, stopped: Callable[[], bool]
-    ) -> Sandbox:
-        """What a run's commands are executed with."""
-        del run_id
-        return ProcessSandbox(log=write, redactor=redactor, cancelled=stopped, path=self.settings.path)
+    def sandbox(self, wanted: Confinement) -> Sandbox:
+        """What a run's commands are executed with. Raises ToolMissing where they must be isolated and cannot be."""
+        rules = self.settings.sandbox
+        problem = "isolation is off (`sandbox.isolation`)" if rules.isolation is Isolation.OFF else unavailable()
+        if problem and (wanted.untrusted or rules.isolation is Isolation.REQUIRED):
+            raise ToolMissing(f"not run, because commands cannot be isolated here: {problem}")
+        enclosure = egress = None
+        if not problem:
+            enclosure = Enclosure(
+                run_id=wanted.run_id,
+                tree=wanted.tree,
+                readable=(*wanted.readable, *(Path(each) for each in (*rules.readable, *self._program_folders()))),
+                writable=wanted.writable,
+                host_network=wanted.network.host,
+            )
+            places = wanted.network.destinations
+            egress = Egress(places, wanted.log) if places and not wanted.network.host else None
+        return ProcessSandbox(
+            log=wanted.log,
+            redactor=wanted.redactor,
+            cancelled=wanted.stopped,
+            path=self.settings.path,
+            enclosure=enclosure,
+            bounds=Bounds(rules.processes, rules.memory, rules.disk),
+            egress=egress,
+        )
+
+    def _program_folders(self) -> list[str]:
+        """Where the operator said that tools are; the system's own directories are seen anyway."""
+        return [
+            each for each in self.settings.path.split(":") if each.startswith("/") and not each.startswith("/usr/")
+        ]
 
     def services(self, queue: Queue | None = None, store: SqlStore | None = None) -> Services:
         """Everything the flow needs."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from bot.core.destinations import Destination
 from bot.core.project import DeployMode
 
 
@@ -41,10 +42,44 @@ class SecretRef:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a step of an environment is given: variables, plain or read from a secret's place."""
+    """What a step of an environment is given: variables, plain or read from a secret's place, and directories of the
+    worker. ``strangers`` extends it to changes from forks and by people without write permission."""
 
     env: Mapping[str, str] = field(default_factory=dict)
     secret_env: Mapping[str, SecretRef] = field(default_factory=dict)
+    readable: tuple[str, ...] = ()
+    writable: tuple[str, ...] = ()
+    strangers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What runs of an environment may connect to: the listed destinations through a proxy; or, when the operator says
+    ``host``, whatever the worker's machine can reach, unfiltered. Nothing by default."""
+
+    host: bool = False
+    destinations: tuple[Destination, ...] = ()
+
+
+class Isolation(enum.Enum):
+    """Whether commands of a change run isolated. Strangers' commands never run otherwise."""
+
+    REQUIRED = "required"
+    WHEN_POSSIBLE = "when_possible"
+    """Where the machine forbids it, changes of people with write permission run without."""
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxRules:
+    """How commands are kept: isolation, further directories that every run may read, and what one command may take
+    (processes with their threads, bytes of memory, bytes on disk)."""
+
+    isolation: Isolation = Isolation.REQUIRED
+    readable: tuple[str, ...] = ()
+    processes: int = 2000
+    memory: int = 8 * 2**30
+    disk: int = 10 * 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +100,7 @@ class Environment:
     volatile: tuple[str, ...] = ()
     plan: Grant = Grant()
     apply: Grant = Grant()
-    network: bool = True
+    network: Network = Network()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +200,7 @@ class Settings:
     environments: Mapping[str, Environment] = field(default_factory=dict)
     chat: tuple[ChatRoute, ...] = ()
     limits: Limits = Limits()
+    sandbox: SandboxRules = SandboxRules()
     path: str = ""
     """Directories where tools are looked for; empty: a fixed default."""
 

@@ -201,6 +201,8 @@ class Run:
     verification: Verification | None = None
     failure: Failure | None = None
     log: str = ""
+    stranger: bool = False
+    """Its code is from a fork or by somebody without write permission: it never runs without isolation."""
 
     def moved(self, step: Step, at: datetime) -> Run:
         """This run after ``step``. Raises BadTransition."""

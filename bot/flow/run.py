@@ -21,9 +21,10 @@ from bot.core.errors import (
 )
 from bot.core.inputs import reads
 from bot.core.redaction import Redactor
+from bot.core.rules import Grant, Network
 from bot.core.runs import Failure, FailureKind, PlanResult, Run, RunKind, Step, Verification
 from bot.flow.services import Services
-from bot.ports import AuditEntry, Diagnostic, Job, LogSink, Mirror, Planned, Tool
+from bot.ports import AuditEntry, Confinement, Diagnostic, Job, LogSink, Mirror, Planned, Tool
 
 log = logging.getLogger(__name__)
 
@@ -139,16 +140,13 @@ def _set_up(
     mirror.checkout(run.commit, reads(run.project, mirror.source(run.commit).paths()), root)
     environment = services.settings.environment(run.project.environment)
     grant = environment.apply if run.kind is RunKind.DEPLOY else environment.plan
-    env = dict(services.credentials(grant)) if run.project.environment else {}
+    if not run.project.environment or (run.stranger and not grant.strangers):
+        grant = Grant()
+    env = dict(services.credentials(grant))
     for name in grant.secret_env:
         redactor.add(env.get(name, ""))
-    given = ", ".join(sorted(env)) or "none"
-    sink.write(f"{run.kind.value} of {run.project.name} at {run.commit[:12]}; variables given: {given}\n")
+    sink.write(_announcement(run, grant, environment.network))
     limits = services.settings.limits
-    cache = (
-        services.data / "cache" / hashlib.sha256(f"{run.change.repo}:{run.project.name}".encode()).hexdigest()[:20]
-    )
-    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     own = scratch / "scratch"
     own.mkdir(mode=0o700)
     job = Job(
@@ -157,16 +155,46 @@ def _set_up(
         root=root,
         directory=root / run.project.path,
         scratch=own,
-        cache=cache,
-        sandbox=services.sandbox(run.id, sink.write, redactor, stopped),
+        cache=_cache(services, run),
+        sandbox=services.sandbox(
+            Confinement(
+                run_id=run.id,
+                tree=root,
+                redactor=redactor,
+                log=sink.write,
+                stopped=stopped,
+                network=environment.network,
+                readable=tuple(Path(each) for each in grant.readable),
+                writable=tuple(Path(each) for each in grant.writable),
+                untrusted=run.stranger,
+            )
+        ),
         env=env,
         key=services.effects_key,
         secret=redactor.add,
         timeout=limits.deploy_timeout if run.kind is RunKind.DEPLOY else limits.plan_timeout,
         deploy=run.kind is RunKind.DEPLOY,
-        network=environment.network,
     )
     return Bench(tool, job, sink, redactor)
+
+
+def _announcement(run: Run, grant: Grant, network: Network) -> str:
+    """What the run was given, by name: anybody who reads the log may know that, and never a value."""
+    given = ", ".join(sorted((*grant.env, *grant.secret_env))) or "none"
+    places = ", ".join((*grant.readable, *(f"{place} (writable)" for place in grant.writable))) or "none"
+    reach = "the worker's own" if network.host else ", ".join(str(each) for each in network.destinations) or "none"
+    return (
+        f"{run.kind.value} of {run.project.name} at {run.commit[:12]}; variables given: {given}; "
+        f"directories: {places}; network: {reach}\n"
+    )
+
+
+def _cache(services: Services, run: Run) -> Path:
+    """What runs of one project share; strangers' runs share nothing with the others."""
+    whose = f"{run.change.repo}:{run.project.name}" + (":strangers" if run.stranger else "")
+    cache = services.data / "cache" / hashlib.sha256(whose.encode()).hexdigest()[:20]
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return cache
 
 
 def _make_present(mirror: Mirror, run: Run) -> None:

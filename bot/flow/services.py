@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.core.model import RepoRef
-from bot.core.redaction import Redactor
 from bot.core.rules import Grant, Settings
-from bot.ports import Artifacts, Chat, Clock, Host, LogSink, Mirror, Queue, Sandbox, Store, Tool
+from bot.ports import Artifacts, Chat, Clock, Confinement, Host, LogSink, Mirror, Queue, Sandbox, Store, Tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +27,8 @@ class Services:
     audit_key: bytes
     mirror: Callable[[RepoRef], Mirror]
     log: Callable[[str], LogSink]
-    sandbox: Callable[[str, Callable[[str], None], Redactor, Callable[[], bool]], Sandbox]
-    """(run id, where log text goes, redactor, was it told to stop) -> sandbox."""
+    sandbox: Callable[[Confinement], Sandbox]
+    """Raises ToolMissing where this machine cannot isolate what has to be isolated."""
     credentials: Callable[[Grant], Mapping[str, str]]
     """Reads a grant's secrets at the moment they are needed."""
     data: Path

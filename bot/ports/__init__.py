@@ -32,6 +32,7 @@ from bot.ports.store import (
 )
 from bot.ports.tool import (
     Applied,
+    Confinement,
     Diagnostic,
     Executed,
     Execution,
@@ -60,6 +61,7 @@ __all__ = [
     "CheckToSet",
     "Clock",
     "Commit",
+    "Confinement",
     "Deliveries",
     "Diagnostic",
     "Executed",

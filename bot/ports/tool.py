@@ -12,6 +12,8 @@ from typing import Protocol
 
 from bot.core.effectset import EffectSet
 from bot.core.project import Project
+from bot.core.redaction import Redactor
+from bot.core.rules import Network
 from bot.core.runs import Failure, Verification
 
 
@@ -34,6 +36,7 @@ class Execution:
     writable: tuple[Path, ...] = ()
     readable: tuple[Path, ...] = ()
     network: bool = False
+    """True lets it use what the run's environment grants of the network; it may be nothing."""
     quiet: bool = False
     """True keeps stdout out of the log (machine-readable output that may hold secrets)."""
     dies_with_parent: bool = True
@@ -50,12 +53,34 @@ class Executed:
     timed_out: bool = False
     truncated: bool = False
     cancelled: bool = False
+    exceeded: str = ""
+    """What it took more of than it may; it was killed for that."""
 
 
 class Sandbox(Protocol):
     """Runs a tool's command. Raises ToolMissing when the program is not there."""
 
     def run(self, execution: Execution) -> Executed: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Confinement:
+    """What one run's commands may see and do, whatever they are.
+
+    ``tree`` is the checkout; ``readable`` and ``writable`` are further places the operator granted to this step.
+    ``untrusted`` code never runs without isolation. ``log`` takes redacted text; ``stopped`` says that the run was
+    told to stop.
+    """
+
+    run_id: str
+    tree: Path
+    redactor: Redactor
+    log: Callable[[str], None]
+    stopped: Callable[[], bool]
+    network: Network = Network()
+    readable: tuple[Path, ...] = ()
+    writable: tuple[Path, ...] = ()
+    untrusted: bool = False
 
 
 class Source(Protocol):
@@ -101,7 +126,6 @@ class Job:
     secret: Callable[[str], None]
     timeout: float = 1800.0
     deploy: bool = False
-    network: bool = True
 
 
 @dataclass(frozen=True, slots=True)

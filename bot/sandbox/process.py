@@ -17,74 +17,119 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from bot.core.errors import ToolMissing
+from bot.core.errors import ToolFailed, ToolMissing
 from bot.core.redaction import Redactor
 from bot.ports import Executed, Execution
+from bot.sandbox.egress import Egress
+from bot.sandbox.enclosure import Enclosure, furnished
+from bot.sandbox.launch import Launch, launching
+from bot.sandbox.watchdog import Bounds, Watchdog, signal_inside
 
 SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TICK: Final = 0.05
+UNBOUNDED: Final = Bounds()
 _ESCAPES: Final = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]")
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 
 
 class ProcessSandbox:
-    """Implements the port ``Sandbox`` without isolation: for changes whose authors may run code here."""
+    """Implements the port ``Sandbox``. With an ``enclosure`` commands are isolated by namespaces; without one they
+    run beside us, which is only for changes whose authors may run code here.
+
+    ``bounds`` stop what takes too much; ``egress`` is the only way out of an enclosure's own network.
+    """
 
     def __init__(
-        self, *, log: Callable[[str], None], redactor: Redactor, cancelled: Callable[[], bool], path: str = ""
+        self,
+        *,
+        log: Callable[[str], None],
+        redactor: Redactor,
+        cancelled: Callable[[], bool],
+        path: str = "",
+        enclosure: Enclosure | None = None,
+        bounds: Bounds = UNBOUNDED,
+        egress: Egress | None = None,
     ) -> None:
         self._log = log
         self._redactor = redactor
         self._cancelled = cancelled
         self._path = path or f"{SYSTEM_PATH}:{Path(sys.executable).parent}"
+        self._enclosure, self._bounds, self._egress = enclosure, bounds, egress
 
     def run(self, execution: Execution) -> Executed:
-        """Run it to its end, its timeout or its cancellation. Raises ToolMissing."""
-        program = shutil.which(execution.argv[0], path=self._path)
-        if program is None:
-            raise ToolMissing(f"{execution.argv[0]} is not installed on this worker (looked in {self._path})")
-        with tempfile.TemporaryDirectory(prefix="home-") as home:
-            started = time.monotonic()
-            process = subprocess.Popen(
-                [program, *execution.argv[1:]],
-                cwd=execution.cwd,
-                env=self._environment(execution, home),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                # A group of its own, but our session: proof of death looks for what is left of the run's session.
-                process_group=0,
-                preexec_fn=_limited(execution.dies_with_parent),
-            )
-            out = _Pump(process.stdout, execution.keep_bytes, None if execution.quiet else self._lines())
-            err = _Pump(process.stderr, execution.keep_bytes, self._lines())
-            feeder = threading.Thread(target=_feed, args=(process, execution.stdin), daemon=True)
-            feeder.start()
-            timed_out, cancelled = self._wait(process, execution, started)
-            _kill_group(process.pid, signal.SIGKILL)
-            for pump in (out, err):
-                pump.join()
-            return Executed(
-                code=process.returncode,
-                stdout=bytes(out.kept),
-                stderr=bytes(err.kept),
-                seconds=time.monotonic() - started,
-                timed_out=timed_out,
-                truncated=out.truncated or err.truncated,
-                cancelled=cancelled,
-            )
+        """Run it to its end, its timeout or its cancellation. Raises ToolMissing, ToolFailed when it cannot be
+        isolated."""
+        program = self._program(execution)
+        with tempfile.TemporaryDirectory(prefix="box-") as box:
+            home = furnished(Path(box))
+            egress = self._egress if execution.network else None
+            with launching(execution, program, Path(box), self._enclosure, egress) as launch:
+                return self._follow(execution, launch, self._environment(execution, home, launch), home)
 
-    def _environment(self, execution: Execution, home: str) -> dict[str, str]:
+    def _program(self, execution: Execution) -> str:
+        """A path is one of the tree's own programs; a word is looked for where tools are."""
+        word = execution.argv[0]
+        if "/" in word:
+            return str(execution.cwd / word)
+        program = shutil.which(word, path=self._path)
+        if program is None:
+            raise ToolMissing(f"{word} is not installed on this worker (looked in {self._path})")
+        return program
+
+    def _follow(self, execution: Execution, launch: Launch, environment: dict[str, str], home: Path) -> Executed:
+        started = time.monotonic()
+        process = subprocess.Popen(
+            launch.argv,
+            cwd=launch.cwd,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=launch.descriptors,
+            # A group of its own, but our session: proof of death looks for what is left of the run's session.
+            process_group=0,
+            preexec_fn=_limited(execution.dies_with_parent, self._bounds.disk),
+        )
+        out = _Pump(process.stdout, execution.keep_bytes, None if execution.quiet else self._lines())
+        err = _Pump(process.stderr, execution.keep_bytes, self._lines())
+        feeder = threading.Thread(target=_feed, args=(process, execution.stdin), daemon=True)
+        feeder.start()
+        init = launch.started()
+        ending = self._wait(process, init, execution, self._watchdog(process.pid, execution, home), started)
+        _kill_group(process.pid, signal.SIGKILL)
+        for pump in (out, err):
+            pump.join()
+        if not (ending.told or ending.exceeded or launch.ran()):
+            words = tuple(bytes(err.kept).decode("utf-8", "replace").splitlines()[-5:])
+            raise ToolFailed("the command could not be isolated, so it was not run", words)
+        return Executed(
+            code=process.returncode,
+            stdout=bytes(out.kept),
+            stderr=bytes(err.kept),
+            seconds=time.monotonic() - started,
+            timed_out=ending.timed_out,
+            truncated=out.truncated or err.truncated,
+            cancelled=ending.cancelled,
+            exceeded=ending.exceeded,
+        )
+
+    def _watchdog(self, root: int, execution: Execution, home: Path) -> Watchdog:
+        tree = (self._enclosure.tree,) if self._enclosure else ()
+        return Watchdog(root, self._bounds, (home, *tree, *execution.writable))
+
+    def _environment(self, execution: Execution, home: Path, launch: Launch) -> dict[str, str]:
         return {
             "PATH": self._path,
-            "HOME": home,
-            "TMPDIR": home,
+            "HOME": str(home),
+            "TMPDIR": str(home),
             "LANG": "C.UTF-8",
             "LC_ALL": "C.UTF-8",
             "TZ": "UTC",
+            **launch.variables,
             **execution.env,
         }
 
@@ -105,21 +150,29 @@ class ProcessSandbox:
 
         return take
 
-    def _wait(self, process: subprocess.Popen[bytes], execution: Execution, started: float) -> tuple[bool, bool]:
-        """Until it ends; the ladder INT, TERM, KILL when time is up or somebody cancels."""
-        told: float | None = None
-        step, timed_out, cancelled = 0, False, False
+    def _wait(
+        self, process: subprocess.Popen[bytes], init: int, execution: Execution, dog: Watchdog, started: float
+    ) -> _Ending:
+        """Until it ends; the ladder INT, TERM, KILL when time is up or somebody cancels, KILL at once when it takes
+        more than it may."""
+        ending = _Ending()
         while not _ended(process):
             now = time.monotonic()
-            if told is None:
-                timed_out, cancelled = now - started > execution.timeout, self._cancelled()
-                if timed_out or cancelled:
-                    told = now
-                    _kill_group(process.pid, signal.SIGINT)
-            elif now - told > execution.grace * (step + 1) and step < 2:
-                step += 1
-                _kill_group(process.pid, signal.SIGTERM if step == 1 else signal.SIGKILL)
-        return timed_out, cancelled
+            if ending.exceeded:
+                continue
+            ending.exceeded = dog.complaint()
+            if ending.exceeded:
+                self._log(f"\nstopped: {ending.exceeded}\n")
+                _send(process.pid, init, signal.SIGKILL)
+            elif ending.told is None:
+                ending.timed_out, ending.cancelled = now - started > execution.timeout, self._cancelled()
+                if ending.timed_out or ending.cancelled:
+                    ending.told = now
+                    _send(process.pid, init, signal.SIGINT)
+            elif now - ending.told > execution.grace * (ending.step + 1) and ending.step < 2:
+                ending.step += 1
+                _send(process.pid, init, signal.SIGTERM if ending.step == 1 else signal.SIGKILL)
+        return ending
 
 
 def _ended(process: subprocess.Popen[bytes]) -> bool:
@@ -142,6 +195,17 @@ def _ended(process: subprocess.Popen[bytes]) -> bool:
     except subprocess.TimeoutExpired:
         return False
     return True
+
+
+@dataclass(slots=True)
+class _Ending:
+    """Why and how far a command was told to end."""
+
+    told: float | None = None
+    step: int = 0
+    timed_out: bool = False
+    cancelled: bool = False
+    exceeded: str = ""
 
 
 class _Pump:
@@ -185,13 +249,26 @@ def _feed(process: subprocess.Popen[bytes], data: bytes) -> None:
             process.stdin.close()
 
 
+def _send(pid: int, init: int, number: signal.Signals) -> None:
+    """To the command's whole group. In an enclosure gentle signals go to the command alone: they would end the wall
+    around it, and that the command, before it could tidy up."""
+    if init and number != signal.SIGKILL:
+        signal_inside(init, number)
+        return
+    _kill_group(pid, number)
+    if init:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(init, number)
+
+
 def _kill_group(pid: int, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
 
 
-def _limited(dies_with_parent: bool) -> Callable[[], None]:
-    """Runs in the new process before the program: no core file, and for plans death with their parent.
+def _limited(dies_with_parent: bool, largest_file: int) -> Callable[[], None]:
+    """Runs in the new process before the program: no core file, no file larger than all may be, and for plans death
+    with their parent.
 
     prctl is looked up before the fork; between fork and exec only async-signal-safe work is done.
     https://man7.org/linux/man-pages/man2/pr_set_pdeathsig.2const.html
@@ -200,6 +277,8 @@ def _limited(dies_with_parent: bool) -> Callable[[], None]:
 
     def set_up() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if largest_file:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
         if prctl is not None:
             prctl(1, signal.SIGKILL)
 

@@ -12,6 +12,8 @@ def require(executed: Executed, what: str, codes: tuple[int, ...] = (0,)) -> Exe
     """The execution, if it ended well. Raises ToolTimeout, or ToolFailed with its last words."""
     if executed.timed_out:
         raise ToolTimeout(f"{what} took longer than {executed.seconds:.0f} s and was stopped")
+    if executed.exceeded:
+        raise ToolFailed(f"{what} was stopped: {executed.exceeded}", last_words(executed))
     if executed.cancelled:
         raise ToolFailed(f"{what} was told to stop")
     if executed.code not in codes:

@@ -12,6 +12,7 @@ from bot.core.config.document import Document, Path, load
 from bot.core.config.scalars import seconds, size
 from bot.core.config.schema import checked, ordered, published, unknown
 from bot.core.config.secrets import SecretReader
+from bot.core.destinations import parse as parse_destination
 from bot.core.errors import Problem
 from bot.core.match import Glob, is_literal
 from bot.core.model import RepoRef
@@ -21,10 +22,13 @@ from bot.core.rules import (
     Environment,
     Grant,
     HostSettings,
+    Isolation,
     Limits,
     Listen,
     Mode,
+    Network,
     RepoRules,
+    SandboxRules,
     SecretRef,
     Settings,
     Survival,
@@ -124,6 +128,7 @@ class _Reader:
             environments=environments,
             chat=self._chat(),
             limits=_limits(raw.get("limits", {})),
+            sandbox=_sandbox(raw.get("sandbox", {})),
             path=raw.get("path", ""),
         )
 
@@ -217,7 +222,7 @@ class _Reader:
             volatile=tuple(raw.get("volatile", ())),
             plan=self._grant(raw.get("plan", {}), ("environments", name, "plan", "env")),
             apply=self._grant(deploy, ("environments", name, "deploy", "env")),
-            network=raw.get("network", True),
+            network=self._network(raw.get("network", False), ("environments", name, "network")),
         )
 
     def _grant(self, raw: dict[str, Any], path: tuple[str, ...]) -> Grant:
@@ -227,7 +232,25 @@ class _Reader:
         return Grant(
             env={name: value for name, value in read.items() if isinstance(value, str)},
             secret_env={name: value for name, value in read.items() if isinstance(value, SecretRef)},
+            readable=tuple(raw.get("readable", ())),
+            writable=tuple(raw.get("writable", ())),
+            strangers=raw.get("strangers", False),
         )
+
+    def _network(self, raw: str | bool | list[str], path: Path) -> Network:
+        if not isinstance(raw, list):
+            return Network(host=raw == "host")
+        found = []
+        for position, text in enumerate(raw):
+            destination = parse_destination(text)
+            if destination is None:
+                self._refuse(
+                    (*path, position),
+                    "must be `HOST[:PORT]`, for example `registry.example.com` or `*.example.com:8443`",
+                )
+            else:
+                found.append(destination)
+        return Network(destinations=tuple(found))
 
     def _chat(self) -> tuple[ChatRoute, ...]:
         raw = self._raw.get("chat", [])
@@ -254,6 +277,14 @@ def _circle(start: str, environments: Mapping[str, Environment]) -> tuple[str, .
 
 def _texts(value: str | list[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _sandbox(raw: dict[str, Any]) -> SandboxRules:
+    read: dict[str, int] = {name: size(raw[name]) for name in ("memory", "disk") if name in raw}
+    if "processes" in raw:
+        read["processes"] = raw["processes"]
+    isolation, readable = Isolation(raw.get("isolation", "required")), tuple(raw.get("readable", ()))
+    return SandboxRules(isolation=isolation, readable=readable, **read)
 
 
 def _limits(raw: dict[str, Any]) -> Limits:

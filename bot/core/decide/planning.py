@@ -91,6 +91,7 @@ def _plan_run(snapshot: Snapshot, each: Affected, attempt: int) -> Run:
         attempt=attempt,
         base=snapshot.selection.base,
         head=snapshot.selection.head,
+        stranger=stranger(snapshot),
     )
 
 

@@ -190,8 +190,9 @@ class Ansible:
                 cwd=job.directory,
                 env={**job.env, **self._environment(job, record)},
                 timeout=job.timeout,
-                writable=(job.scratch, job.cache),
-                network=job.network,
+                writable=(job.scratch,),
+                readable=(CALLBACK,),
+                network=True,
                 dies_with_parent=not job.deploy,
             )
         )

@@ -159,7 +159,7 @@ def _run(job: Job, name: str, folder: Path, *, timeout: float, deploy: bool = Fa
             timeout=timeout,
             keep_bytes=PLAN_BYTES,
             writable=(folder,),
-            network=job.network,
+            network=True,
             quiet=name == "plan",
             dies_with_parent=not deploy,
         )

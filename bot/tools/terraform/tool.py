@@ -24,6 +24,7 @@ PLAN_FILE: Final = "plan.tfplan"
 CHANGED: Final = 2
 LOCKED: Final = "Error acquiring the state lock"
 HELD_ID: Final = re.compile(r"already locked: ID=(\w[\w-]*)")
+INITIALISING: Final = ("init", "workspace")
 STALE: Final = "Saved plan is stale"
 
 OPTIONS: Final[Mapping[str, object]] = {
@@ -265,9 +266,11 @@ class Terraform:
                 cwd=job.directory,
                 env=env,
                 timeout=job.timeout,
-                writable=(job.scratch, job.cache),
+                # Only ``init`` fills the cache: it runs no code of the change, everything after it may.
+                writable=(job.scratch, job.cache) if words[0] in INITIALISING else (job.scratch,),
+                readable=() if words[0] in INITIALISING else (job.cache,),
                 quiet=quiet,
-                network=job.network,
+                network=True,
                 dies_with_parent=words[0] != "apply",
                 keep_bytes=256 * 2**20 if words[0] == "show" else 32 * 2**20,
             )

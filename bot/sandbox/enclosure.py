@@ -1,0 +1,153 @@
+"""What a command sees of the machine: bubblewrap's words for a system to read, a tree to work in, and nothing else.
+
+Namespaces for users, mounts, processes, IPC, host name, control groups and (unless the operator granted the worker's
+own network) the network; no capability; a seccomp filter; a private /tmp, /dev and HOME.
+https://github.com/containers/bubblewrap
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bot.ports import Execution
+from bot.sandbox import seccomp
+
+USER: Final = 1000
+TMP_BYTES: Final = 512 * 2**20
+SHARED_BYTES: Final = 64 * 2**20
+INLET: Final = Path(__file__).with_name("inlet.py")
+
+_SYSTEM: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_SETTINGS: Final = (
+    "alternatives", "ca-certificates", "ca-certificates.conf", "crypto-policies", "ld.so.cache", "ld.so.conf",
+    "ld.so.conf.d", "localtime", "mime.types", "pki", "protocols", "services", "ssl", "terminfo", "timezone",
+)  # fmt: skip
+"""What programs need of /etc; nothing of it is secret, and nobody's keys are below."""
+_NAMES: Final = ("hosts", "nsswitch.conf", "resolv.conf")
+"""More of it when names are looked up from inside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosure:
+    """One run's walls. ``tree`` is its checkout; ``readable`` and ``writable`` are further places that the operator
+    granted. ``host_network`` shares the worker's own network, because the operator said so.
+    """
+
+    run_id: str
+    tree: Path
+    readable: tuple[Path, ...] = ()
+    writable: tuple[Path, ...] = ()
+    host_network: bool = False
+
+    def words(self, execution: Execution, program: str, box: Path, *, status: int, filter_: int | None) -> list[str]:
+        """Everything before the command. ``box`` is this command's own folder (see ``furnished``); ``status`` and
+        ``filter_`` are file descriptors for bubblewrap: what it tells us, and its seccomp program."""
+        words = [bubblewrap() or "bwrap", *self._walls(execution), *self._system(program, execution, box)]
+        words += ["--json-status-fd", str(status)]
+        words += ["--seccomp", str(filter_)] if filter_ is not None else []
+        return [*words, "--chdir", str(execution.cwd), "--"]
+
+    def _walls(self, execution: Execution) -> Iterator[str]:
+        yield from ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
+        if not (self.host_network and execution.network):
+            yield "--unshare-net"
+        yield from ("--uid", str(USER), "--gid", str(USER), "--hostname", _host_name(self.run_id))
+        yield from ("--cap-drop", "ALL")
+        if execution.dies_with_parent:
+            yield "--die-with-parent"
+
+    def _system(self, program: str, execution: Execution, box: Path) -> Iterator[str]:
+        yield from ("--size", str(TMP_BYTES), "--tmpfs", "/tmp")  # noqa: S108 - a private one
+        yield from ("--proc", "/proc", "--dev", "/dev", "--size", str(SHARED_BYTES), "--tmpfs", "/dev/shm")  # noqa: S108
+        yield from ("--remount-ro", "/dev")
+        for place in _SYSTEM:
+            yield from _like_the_host(place)
+        names = (*_SETTINGS, *(_NAMES if self.host_network and execution.network else ()))
+        for name in names:
+            yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
+        for name in ("passwd", "group"):
+            yield from ("--ro-bind", str(box / name), f"/etc/{name}")
+        folders = (*_interpreter(), *self.readable, *execution.readable)
+        for path in (*folders, *_program(program, (*folders, self.tree))):
+            yield from ("--ro-bind-try", str(path), str(path))
+        for path in (box / "home", self.tree, *self.writable, *execution.writable):
+            yield from ("--bind", str(path), str(path))
+        yield from ("--remount-ro", "/")
+
+
+def furnished(box: Path) -> Path:
+    """Make what one command needs for itself in the empty folder ``box``; its HOME is given back."""
+    home = box / "home"
+    home.mkdir(mode=0o700)
+    (box / "passwd").write_text(f"run:x:{USER}:{USER}::{home}:/bin/sh\n")
+    (box / "group").write_text(f"run:x:{USER}:\n")
+    return home
+
+
+def filter_descriptor() -> int | None:
+    """The seccomp program to be read once by bubblewrap; None for a processor whose calls are not listed."""
+    filter_ = seccomp.program()
+    if filter_ is None:
+        return None
+    descriptor = os.memfd_create("seccomp")
+    os.write(descriptor, filter_)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def bubblewrap() -> str | None:
+    """Where the program is."""
+    return shutil.which("bwrap")
+
+
+@functools.cache
+def unavailable() -> str:
+    """Why commands cannot be isolated here, in words for the operator; empty when they can. Tried for real, once."""
+    if sys.platform != "linux":
+        return "isolation needs Linux namespaces"
+    found = bubblewrap()
+    if found is None:
+        return "bubblewrap is not installed"
+    words = ["--unshare-all", "--cap-drop", "ALL", "--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev"]
+    words += [word for place in _SYSTEM[1:] for word in _like_the_host(place)]
+    try:
+        done = subprocess.run([found, *words, "/usr/bin/true"], capture_output=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"bubblewrap does not run: {type(error).__name__}"
+    if done.returncode == 0:
+        return ""
+    said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    return f"bubblewrap may not isolate here: {said[-1][:200] if said else f'exit code {done.returncode}'}"
+
+
+def _like_the_host(place: str) -> tuple[str, ...]:
+    path = Path(place)
+    if path.is_symlink():
+        return ("--symlink", str(path.readlink()), place)
+    return ("--ro-bind", place, place) if path.is_dir() else ()
+
+
+@functools.cache
+def _interpreter() -> tuple[Path, ...]:
+    """The Python that tools written in it (Ansible) live in, and the one it was made from."""
+    return tuple({Path(sys.prefix): None, Path(sys.base_prefix): None})
+
+
+def _program(program: str, folders: tuple[Path, ...]) -> list[Path]:
+    """A program outside the system is seen itself, and what its link points at; never its neighbours."""
+    path = Path(program)
+    seen = (Path("/usr"), *folders)
+    both = dict.fromkeys((path, path.resolve()))
+    return [each for each in both if not any(each.is_relative_to(folder) for folder in seen)]
+
+
+def _host_name(run_id: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in run_id)[:40].strip("-") or "run"

@@ -1,0 +1,114 @@
+"""Looks at a running command's processes, memory and files, and says when it takes more than it may."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+EVERY: Final = 0.25
+"""Seconds between two looks at processes."""
+FILES_EVERY: Final = 2.0
+"""Seconds between two looks at files, which cost more."""
+MOST_FILES: Final = 400_000
+"""Files of one run: as many as a large provider tree holds, and few enough to be counted."""
+FREE_SHARE: Final = 0.02
+"""The share of the disk that is left to everybody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one command may take: processes and threads, bytes of memory, bytes on disk; 0 for no bound."""
+
+    processes: int = 0
+    memory: int = 0
+    disk: int = 0
+
+
+@dataclass(slots=True)
+class Watchdog:
+    """Watches what descends from one process. It only looks now and then, but that works without any rights."""
+
+    root: int
+    bounds: Bounds
+    places: tuple[Path, ...]
+    _next: float = field(default=0.0)
+    _next_files: float = field(default=0.0)
+
+    def complaint(self) -> str:
+        """What was exceeded, in words; empty when all is well or it is not yet time to look again."""
+        now = time.monotonic()
+        if now < self._next:
+            return ""
+        found = self._of_processes()
+        if not found and now >= self._next_files:
+            found = self._of_files()
+            # A look that took long is not repeated at once.
+            self._next_files = time.monotonic() + max(FILES_EVERY, 5 * (time.monotonic() - now))
+        self._next = time.monotonic() + EVERY
+        return found
+
+    def _of_processes(self) -> str:
+        count = memory = 0
+        for process in _family(self.root):
+            with contextlib.suppress(psutil.Error):
+                count += process.num_threads()
+                memory += process.memory_info().rss
+        if self.bounds.processes and count > self.bounds.processes:
+            return f"it started more than {self.bounds.processes} processes"
+        if self.bounds.memory and memory > self.bounds.memory:
+            return f"it took more than {self.bounds.memory / 2**30:.1f} GiB of memory"
+        return ""
+
+    def _of_files(self) -> str:
+        if not self.bounds.disk:
+            return ""
+        size = count = 0
+        for place in self.places:
+            usage = shutil.disk_usage(place)
+            if usage.free < usage.total * FREE_SHARE:
+                return "the disk is nearly full"
+            for entry in _entries(place):
+                count += 1
+                with contextlib.suppress(OSError):
+                    size += entry.stat(follow_symlinks=False).st_blocks * 512
+                if size > self.bounds.disk:
+                    return f"it wrote more than {self.bounds.disk / 2**30:.1f} GiB"
+                if count > MOST_FILES:
+                    return f"it made more than {MOST_FILES:,} files"
+        return ""
+
+
+def signal_inside(init: int, number: signal.Signals) -> None:
+    """Send a signal to everything inside but its first process, which only collects the dead."""
+    for process in _family(init):
+        if process.pid != init:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(process.pid, number)
+
+
+def _family(root: int) -> list[psutil.Process]:
+    try:
+        first = psutil.Process(root)
+        return [first, *first.children(recursive=True)]
+    except psutil.Error:
+        return []
+
+
+def _entries(place: Path) -> Iterator[os.DirEntry[str]]:
+    """Everything below a folder; links are not followed. A folder that vanishes or may not be read is passed over."""
+    waiting = [str(place)]
+    while waiting:
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                yield entry
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
