@@ -17,13 +17,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Final
 
 from bot.core.errors import ToolFailed, ToolMissing
 from bot.core.redaction import Redactor
 from bot.ports import Executed, Execution
+from bot.sandbox.cgroup import Group, group
 from bot.sandbox.egress import Egress
 from bot.sandbox.enclosure import Enclosure, furnished
 from bot.sandbox.launch import Launch, launching
@@ -67,8 +68,21 @@ class ProcessSandbox:
         with tempfile.TemporaryDirectory(prefix="box-") as box:
             home = furnished(Path(box))
             egress = self._egress if execution.network else None
-            with launching(execution, program, Path(box), self._enclosure, egress) as launch:
-                return self._follow(execution, launch, self._environment(execution, home, launch), home)
+            with (
+                launching(execution, program, Path(box), self._enclosure, egress) as launch,
+                self._group() as held,
+            ):
+                limits = _limited(execution.dies_with_parent, self._bounds, held.doors)
+                done = self._follow(execution, launch, self._environment(execution, home, launch), home, limits)
+                if done.code and not done.exceeded and held.out_of_memory():
+                    self._log(f"\nstopped: {self._bounds.too_much_memory()}\n")
+                    return replace(done, exceeded=self._bounds.too_much_memory())
+                return done
+
+    def _group(self) -> contextlib.AbstractContextManager[Group]:
+        if not self._bounds.kernel:
+            return contextlib.nullcontext(Group())
+        return group(self._bounds.processes, self._bounds.memory)
 
     def _program(self, execution: Execution) -> str:
         """A path is one of the tree's own programs; a word is looked for where tools are."""
@@ -80,7 +94,14 @@ class ProcessSandbox:
             raise ToolMissing(f"{word} is not installed on this worker (looked in {self._path})")
         return program
 
-    def _follow(self, execution: Execution, launch: Launch, environment: dict[str, str], home: Path) -> Executed:
+    def _follow(
+        self,
+        execution: Execution,
+        launch: Launch,
+        environment: dict[str, str],
+        home: Path,
+        limits: Callable[[], None],
+    ) -> Executed:
         started = time.monotonic()
         process = subprocess.Popen(
             launch.argv,
@@ -92,7 +113,7 @@ class ProcessSandbox:
             pass_fds=launch.descriptors,
             # A group of its own, but our session: proof of death looks for what is left of the run's session.
             process_group=0,
-            preexec_fn=_limited(execution.dies_with_parent, self._bounds.disk),
+            preexec_fn=limits,
         )
         out = _Pump(process.stdout, execution.keep_bytes, None if execution.quiet else self._lines())
         err = _Pump(process.stderr, execution.keep_bytes, self._lines())
@@ -266,19 +287,26 @@ def _kill_group(pid: int, number: signal.Signals) -> None:
         os.killpg(pid, number)
 
 
-def _limited(dies_with_parent: bool, largest_file: int) -> Callable[[], None]:
-    """Runs in the new process before the program: no core file, no file larger than all may be, and for plans death
-    with their parent.
+def _limited(dies_with_parent: bool, bounds: Bounds, doors: tuple[int, ...]) -> Callable[[], None]:
+    """Runs in the new process before the program: into its control group, no core file, no file larger than all may
+    be, no more processes than allowed, and for plans death with their parent.
 
     prctl is looked up before the fork; between fork and exec only async-signal-safe work is done.
     https://man7.org/linux/man-pages/man2/pr_set_pdeathsig.2const.html
     """
     prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" and dies_with_parent else None
+    limits = [(resource.RLIMIT_CORE, 0)]
+    if bounds.disk:
+        limits.append((resource.RLIMIT_FSIZE, bounds.disk))
+    if bounds.processes and os.geteuid() != 0:
+        # Counted for the user, within the command's own user namespace; the superuser is never counted.
+        limits.append((resource.RLIMIT_NPROC, bounds.processes))
 
     def set_up() -> None:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if largest_file:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+        for door in doors:
+            os.write(door, b"0")
+        for limit, value in limits:
+            resource.setrlimit(limit, (value, value))
         if prctl is not None:
             prctl(1, signal.SIGKILL)
 

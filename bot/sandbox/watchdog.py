@@ -26,11 +26,19 @@ FREE_SHARE: Final = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What one command may take: processes and threads, bytes of memory, bytes on disk; 0 for no bound."""
+    """What one command may take: processes and threads, bytes of memory, bytes on disk; 0 for no bound.
+
+    ``kernel`` lets the kernel's control groups see to it too, where they can; False leaves it to looking.
+    """
 
     processes: int = 0
     memory: int = 0
     disk: int = 0
+    kernel: bool = True
+
+    def too_much_memory(self) -> str:
+        """What is said of a command that took more."""
+        return f"it took more than {self.memory / 2**30:.1f} GiB of memory"
 
 
 @dataclass(slots=True)
@@ -65,7 +73,7 @@ class Watchdog:
         if self.bounds.processes and count > self.bounds.processes:
             return f"it started more than {self.bounds.processes} processes"
         if self.bounds.memory and memory > self.bounds.memory:
-            return f"it took more than {self.bounds.memory / 2**30:.1f} GiB of memory"
+            return self.bounds.too_much_memory()
         return ""
 
     def _of_files(self) -> str:

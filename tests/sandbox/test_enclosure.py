@@ -20,6 +20,7 @@ from bot.core.destinations import Destination
 from bot.core.errors import ToolFailed
 from bot.core.redaction import Redactor
 from bot.ports import Executed, Execution
+from bot.sandbox.cgroup import bounds_processes
 from bot.sandbox.egress import Egress
 from bot.sandbox.enclosure import Enclosure, unavailable
 from bot.sandbox.process import ProcessSandbox
@@ -191,11 +192,11 @@ def _when(path: Path, then: Callable[[], None]) -> None:
     ("bounds", "code", "words"),
     [
         (
-            Bounds(processes=50),
+            Bounds(processes=50, kernel=False),
             "import os, time\nfor _ in range(80): os.fork() or time.sleep(60)\ntime.sleep(60)",
             "processes",
         ),
-        (Bounds(memory=300 * 2**20), "x = []\nwhile True: x.append(b'x' * 2**22)", "memory"),
+        (Bounds(memory=300 * 2**20, kernel=False), "x = []\nwhile True: x.append(b'x' * 2**22)", "memory"),
         (
             Bounds(disk=64 * 2**20),
             "n = 0\nwhile True:\n    open(f'f{n}', 'wb').write(b'x' * 2**24); n += 1",
@@ -212,6 +213,27 @@ def test_what_takes_too_much_is_ended(walled: Callable[..., Walled], bounds: Bou
     assert words in done.exceeded
     assert words in box.log
     assert not done.timed_out
+
+
+@pytest.mark.skipif(not bounds_processes(), reason="no control group for processes can be made here")
+def test_the_kernel_itself_refuses_one_process_too_many(walled: Callable[..., Walled]) -> None:
+    """Whoever forks faster than anybody looks is stopped all the same. Bounded, should it not be."""
+    code = (
+        "import os, time\nmade = 0\n"
+        "try:\n    while made < 300:\n        made += 1\n        os.fork() or (time.sleep(20), os._exit(0))\n"
+        "except OSError: pass\nprint(made)"
+    )
+
+    done = walled(bounds=Bounds(processes=40)).run(code)
+
+    assert 0 < int(done.stdout or b"40") <= 40
+
+
+@pytest.mark.skipif(not bounds_processes(), reason="no control group can be made here")
+def test_the_kernel_itself_ends_what_takes_too_much_memory(walled: Callable[..., Walled]) -> None:
+    done = walled(bounds=Bounds(memory=300 * 2**20)).run("x = []\nfor _ in range(500): x.append(b'x' * 2**21)")
+
+    assert "memory" in done.exceeded
 
 
 def test_one_file_cannot_outgrow_the_disk_bound(walled: Callable[..., Walled]) -> None:
