@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -16,8 +17,11 @@ from bot.cli.setup import examined, wanted_of
 from bot.core.config.server import listed_repositories
 from bot.core.errors import ConfigError, HeadgateError
 from bot.core.model import Permission, RepoRef
+from bot.core.rules import Isolation
 from bot.hosts.setup import Level
 from bot.queues.server import find_server
+from bot.sandbox.cgroup import bounds_processes
+from bot.sandbox.enclosure import unavailable
 from bot.stores.artifacts import bind
 from bot.wiring import Wiring, config_path
 
@@ -64,6 +68,7 @@ def examine_all(config: str) -> Iterator[Finding]:
     yield from _store(wiring)
     yield from _queue(wiring)
     yield from _tools(wiring)
+    yield from _isolation(wiring)
     yield from _hosts(wiring)
 
 
@@ -105,9 +110,23 @@ def _tools(wiring: Wiring) -> Iterator[Finding]:
         found = shutil.which(name, path=wiring.settings.path or None)
         if found:
             yield Finding("good", name, found)
-    if shutil.which("bwrap") is None:
-        text = "bubblewrap not found: changes run without isolation, so only by people with write permission"
-        yield Finding("warning", "isolation", text, "apt-get install bubblewrap")
+
+
+def _isolation(wiring: Wiring) -> Iterator[Finding]:
+    problem, wanted = unavailable(), wiring.settings.sandbox.isolation
+    mend = "apt-get install bubblewrap" if "not installed" in problem else "see docs/security.md, Isolation"
+    if wanted is Isolation.OFF:
+        text = "off: changes run beside us, and strangers' changes not at all"
+        yield Finding("warning", "isolation", text, "remove `sandbox.isolation: off`")
+    elif problem and wanted is Isolation.REQUIRED:
+        yield Finding("bad", "isolation", f"{problem}: nothing will be planned", mend)
+    elif problem:
+        yield Finding("warning", "isolation", f"{problem}: changes of strangers will not be planned", mend)
+    else:
+        yield Finding("good", "isolation", "bubblewrap works")
+    if not problem and not bounds_processes() and os.geteuid() == 0:
+        text = "we run as root without a control group of our own: the kernel will not stop a fork bomb"
+        yield Finding("warning", "isolation", text, "run workers as a user of their own, or delegate a control group")
 
 
 def _hosts(wiring: Wiring) -> Iterator[Finding]:

@@ -52,10 +52,10 @@ class Destination:
 def parse(text: str) -> Destination | None:
     """``registry.example.com``, ``*.example.com:8443``, ``192.0.2.1:22``, ``[2001:db8::1]:443``; None for others."""
     host, port = split(text, DEFAULT_PORT)
-    bare = host.removeprefix("*.")
+    bare = host.removeprefix("*.").removesuffix(".")
     if port is None or not ((is_address(bare) and bare == host) or _is_name(bare)):
         return None
-    return Destination(("*." if bare != host else "") + canonical(bare), port)
+    return Destination(("*." if host.startswith("*.") else "") + canonical(bare), port)
 
 
 def split(text: str, default: int) -> tuple[str, int | None]:

@@ -57,9 +57,11 @@ repositories:
   - {{match: github/acme/infra, branches: [main], mode: {mode},
      environments: {{prod: ["prod/**"], dev: ["**"]}}{rules}}}
 environments:
-  dev: {{approvals: 0, plan: {{env: {{LIVE: "{live}"}}}}, deploy: {{env: {{LIVE: "{live}"}}}}}}
+  dev: {{approvals: 0, plan: {{env: {{LIVE: "{live}"}}, readable: ["{live}"]}},
+        deploy: {{env: {{LIVE: "{live}"}}, writable: ["{live}"]}}}}
   prod: {{approvals: {approvals}, after: [dev],
-         plan: {{env: {{LIVE: "{live}"}}}}, deploy: {{env: {{LIVE: "{live}"}}}}{prod}}}
+         plan: {{env: {{LIVE: "{live}"}}, readable: ["{live}"]}},
+         deploy: {{env: {{LIVE: "{live}"}}, writable: ["{live}"]}}{prod}}}
 chat:
   - {{to: {{webhook: {{url: "{chat}", secret_file: chat}}}}}}
 """

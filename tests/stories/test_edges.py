@@ -83,6 +83,8 @@ def test_a_retargeted_change_is_planned_for_its_new_base_or_left_alone(world: An
 
 
 def test_a_forks_code_is_not_run_until_somebody_allowed_says_so_for_that_commit(world: Any) -> None:
+    world.config.write_text(world.config.read_text().replace("plan: {env:", "plan: {strangers: true, env:"))
+    world.reload()
     fork = world.repo.fork("eve")
     fork.commit("evil", files={"prod/web/wanted": "a=2\n"}, author="eve")
     pull = world.repo.open_pull("From outside", head="eve:evil", author="eve")
@@ -98,6 +100,20 @@ def test_a_forks_code_is_not_run_until_somebody_allowed_says_so_for_that_commit(
     fork.commit("evil", files={"prod/web/wanted": "a=3\n"}, author="eve")
     world.settle()
     assert world.run_states(pull, RunKind.PLAN) == [("prod-web", "succeeded")]
+
+
+def test_a_forks_code_is_given_nothing_unless_the_operator_said_so(world: Any) -> None:
+    fork = world.repo.fork("eve")
+    fork.commit("evil", files={"prod/web/wanted": "a=2\n"}, author="eve")
+    pull = world.repo.open_pull("From outside", head="eve:evil", author="eve")
+    world.settle()
+
+    world.say(pull, "bo", f"/ok-to-plan {pull.head_sha}")
+
+    (run,) = world.store.runs_of(ChangeRef(world.repo_ref, pull.number))
+    text, _, _ = world.wiring.log_reader(world.store)(run.id, 0)
+    assert run.stranger
+    assert "variables given: none; directories: none; network: none" in text
 
 
 def test_what_a_failed_deploy_left_is_inherited_shown_and_needs_a_newer_approval(world: Any) -> None:

@@ -15,6 +15,7 @@ import pytest
 from bot.core.project import Project
 from bot.core.redaction import Redactor
 from bot.ports import Executed, Execution, Job
+from bot.sandbox.enclosure import Enclosure, unavailable
 from bot.sandbox.process import SYSTEM_PATH, ProcessSandbox
 
 KEY = b"k" * 32
@@ -46,8 +47,14 @@ class Workshop:
         self.redactor = Redactor(())
         self.cancel = threading.Event()
         path = f"{SYSTEM_PATH}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+        # What lies beside the tree stands for what the operator granted: live state, a backend.
+        walls = Enclosure("run-1", self.root, writable=(place,), host_network=True)
         sandbox = ProcessSandbox(
-            log=self.pieces.append, redactor=self.redactor, cancelled=self.cancel.is_set, path=path
+            log=self.pieces.append,
+            redactor=self.redactor,
+            cancelled=self.cancel.is_set,
+            path=path,
+            enclosure=None if unavailable() else walls,
         )
         self.watched = Watched(sandbox)
         self._numbers = itertools.count()

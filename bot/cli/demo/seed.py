@@ -156,15 +156,17 @@ repositories:
 environments:
   dev:
     approvals: 0
-    plan: {{env: {{LIVE: {live}}}}}
-    deploy: {{env: {{LIVE: {live}}}}}
+    plan: {{env: {{LIVE: {live}}}, readable: [{live}]}}
+    deploy: {{env: {{LIVE: {live}}}, writable: [{live}]}}
   prod:
     approvals: 1
     after: [dev]
-    plan: {{env: {{LIVE: {live}}}}}
-    deploy: {{env: {{LIVE: {live}}}}}
+    plan: {{env: {{LIVE: {live}}}, readable: [{live}]}}
+    deploy: {{env: {{LIVE: {live}}}, writable: [{live}]}}
 chat:
   - when: [started, succeeded, failed, waiting, stray]
     to: {{webhook: {{url: "{chat}", secret_file: {data}/chat}}}}
+# The demo plays on machines without bubblewrap too.
+sandbox: {{isolation: when_possible}}
 limits: {{quiet_plan: 5s}}
 """

@@ -163,6 +163,8 @@ def _kind(setting: Schema) -> str:
         return kinds[setting["x-kind"]]
     if "enum" in setting:
         return " or ".join(f"`{word}`" for word in setting["enum"])
+    if "oneOf" in setting:
+        return str(setting["x-wants"])
     if "const" in setting:
         return f"`{setting['const']}`"
     words: dict[Any, str] = {"string": "text", "integer": "number", "boolean": "true or false", "object": "mapping"}

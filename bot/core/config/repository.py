@@ -127,7 +127,9 @@ class _Reader:
         section = str(at[0])
         known = published("headgate")["properties"][section]["items"]["properties"]
         options = {key: value for key, value in raw.items() if key not in known}
-        for_each = {name: tuple(str(value) for value in values) for name, values in raw.get("for_each", {}).items()}
+        # Only `projects` has it, and only there the schema has looked at its shape.
+        listed = raw.get("for_each", {}) if section == "projects" else {}
+        for_each = {name: tuple(str(value) for value in values) for name, values in listed.items()}
         self._path(raw, at, section)
         variables = Captures.words_in(raw["path"]) if section == "discover" else tuple(for_each)
         self._words(raw, options, variables, at)

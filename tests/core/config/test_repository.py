@@ -223,3 +223,13 @@ def test_no_shape_raises(value: dict[str, object]) -> None:
     found = parse_repository(json.dumps(value), TOOLS)
 
     assert isinstance(found, RepoConfig) or all(isinstance(problem, Problem) for problem in found)
+
+
+@pytest.mark.parametrize("value", [None, 1, [], {"a": None}, {"a": 1}])
+def test_a_setting_of_the_other_list_is_refused_whatever_its_shape(value: object) -> None:
+    entry = {"name": "a", "path": "{a}", "tool": "command", "plan": None, "for_each": value}
+
+    found = parse_repository(json.dumps({"version": 1, "discover": [entry]}), TOOLS)
+
+    assert isinstance(found, tuple)
+    assert any("for_each" in problem.path for problem in found)

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from bot.core.config.chats import ChatKeys
 from bot.core.config.reference import SERVER_EXAMPLE
 from bot.core.config.server import listed_repositories, parse_server, rules_for
+from bot.core.destinations import Destination
 from bot.core.errors import Problem
 from bot.core.model import RepoRef
 from bot.core.project import DeployMode
-from bot.core.rules import Limits, Listen, Mode, SecretRef, Settings, Survival
+from bot.core.rules import Isolation, Limits, Listen, Mode, Network, SandboxRules, SecretRef, Settings, Survival
 
 CANARY = "hunter2-canary"
 
@@ -88,7 +89,7 @@ environments:
     required_checks: [ci]
     survive: same_effects
     volatile: ["aws_x.*:tags*"]
-    network: false
+    network: ["registry.example.com", "*.example.com:8443"]
     plan: {env: {A: 1, B: true, T: env:TOK, U: {file: /run/u}, V: {env: VAR}}}
     deploy: {mode: on_command}
 chat:
@@ -113,7 +114,9 @@ chat:
         SecretRef("file", "/run/hook2"),
     )
     prod = found.environments["prod"]
-    assert (prod.survive, prod.deploy, prod.network) == (Survival.SAME_EFFECTS, DeployMode.ON_COMMAND, False)
+    assert (prod.survive, prod.deploy) == (Survival.SAME_EFFECTS, DeployMode.ON_COMMAND)
+    places = (Destination("registry.example.com", 443), Destination("*.example.com", 8443))
+    assert prod.network == Network(destinations=places)
     assert prod.plan.env == {"A": "1", "B": "true"}
     assert prod.plan.secret_env == {
         "T": SecretRef("env", "TOK"),
@@ -357,3 +360,26 @@ def test_no_shape_raises(value: dict[str, object]) -> None:
     found = parse_server(json.dumps(value))
 
     assert isinstance(found, Settings) or found
+
+
+def test_a_network_is_nothing_unless_it_is_listed_or_the_workers_own() -> None:
+    found = settings(
+        "version: 1\nhosts: {github: {token: {env: T}}}\n"
+        "environments:\n  a: {}\n  b: {network: false}\n  c: {network: host}\n"
+    )
+
+    assert [found.environment(name).network for name in "abc"] == [Network(), Network(), Network(host=True)]
+
+
+def test_a_place_that_is_none_is_told_with_an_example() -> None:
+    found = problems('version: 1\nenvironments:\n  a: {network: ["https://example.com"]}\n')
+
+    assert len(found) == 1
+    assert "registry.example.com" in found[0]
+
+
+def test_the_sandbox_is_required_unless_the_operator_says_otherwise() -> None:
+    found = settings("version: 1\nsandbox: {isolation: when_possible, memory: 2GiB, processes: 9, readable: [/ca]}\n")
+
+    assert settings("version: 1\n").sandbox.isolation is Isolation.REQUIRED
+    assert found.sandbox == SandboxRules(Isolation.WHEN_POSSIBLE, ("/ca",), processes=9, memory=2 * 2**30)
