@@ -257,8 +257,10 @@ THROUGH = (
     "host, port = os.environ['https_proxy'].removeprefix('http://').split(':')\n"
     "s = socket.create_connection((host, int(port)), 5)\n"
     "s.sendall(f'CONNECT {sys.argv[1]} HTTP/1.1\\r\\n\\r\\n'.encode())\n"
-    "answer = s.recv(4096)\n"
-    "print(answer.split()[1].decode(), s.recv(5).decode() if b' 200 ' in answer else '')\n"
+    "answer = b''\n"
+    "while piece := s.recv(4096): answer += piece\n"
+    "head, _, rest = answer.partition(b'\\r\\n\\r\\n')\n"
+    "print(head.split()[1].decode(), rest.decode())\n"
 )
 
 

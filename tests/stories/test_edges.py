@@ -9,6 +9,7 @@ import pytest
 
 from bot.core.model import ChangeRef
 from bot.core.runs import RunKind
+from bot.web.pages import create_app
 
 
 def test_a_draft_is_planned_but_asks_nobody_and_tells_no_chat(world: Any) -> None:
@@ -111,9 +112,9 @@ def test_a_forks_code_is_given_nothing_unless_the_operator_said_so(world: Any) -
     world.say(pull, "bo", f"/ok-to-plan {pull.head_sha}")
 
     (run,) = world.store.runs_of(ChangeRef(world.repo_ref, pull.number))
-    text, _, _ = world.wiring.log_reader(world.store)(run.id, 0)
+    pages = create_app(world.services, world.wiring.log_reader(world.store)).test_client()
     assert run.stranger
-    assert "variables given: none; directories: none; network: none" in text
+    assert b"variables given: none; directories: none; network: none" in pages.get(f"/api/runs/{run.id}/log").data
 
 
 def test_what_a_failed_deploy_left_is_inherited_shown_and_needs_a_newer_approval(world: Any) -> None:
