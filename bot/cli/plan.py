@@ -19,7 +19,7 @@ from bot.cli.options import json_option
 from bot.core.config.document import load
 from bot.core.config.repository import CONFIG_FILE
 from bot.core.errors import HostGone, ToolMissing
-from bot.core.rules import Environment, Grant, Mode, RepoRules, Settings
+from bot.core.rules import Environment, Grant, Isolation, Mode, RepoRules, SandboxRules, Settings
 from bot.core.runs import Run, RunState
 from bot.flow.advance import advance
 from bot.flow.run import execute
@@ -107,7 +107,9 @@ def _settings(folder: Path, root: Path, base: str, env: dict[str, str]) -> Setti
     environments = {name: Environment(name, plan=grant, apply=grant) for name in names}
     globs = dict.fromkeys(names, ("**",))
     rules = RepoRules(match=str(REPO), mode=Mode.COMMENT, branches=(base,), environments=globs, max_projects=10_000)
-    return Settings(data=str(folder), repositories=(rules,), environments=environments)
+    # Nor is it anybody else's code: it runs as it would by hand.
+    sandbox = SandboxRules(isolation=Isolation.OFF)
+    return Settings(data=str(folder), repositories=(rules,), environments=environments, sandbox=sandbox)
 
 
 def _environments(root: Path) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ class Enclosure:
             yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
         for name in ("passwd", "group"):
             yield from ("--ro-bind", str(box / name), f"/etc/{name}")
-        folders = (*_interpreter(), *self.readable, *execution.readable)
+        folders = (*_interpreter(), *self.readable, *execution.readable, execution.cwd)
         for path in (*folders, *_program(program, (*folders, self.tree))):
             yield from ("--ro-bind-try", str(path), str(path))
         for path in (box / "home", self.tree, *self.writable, *execution.writable):

@@ -245,6 +245,15 @@ def test_one_file_cannot_outgrow_the_disk_bound(walled: Callable[..., Walled]) -
     assert (box.tree / "big").stat().st_size <= 8 * 2**20
 
 
+def test_where_it_starts_is_seen_but_no_more_writable_than_it_was_granted(walled: Callable[..., Walled]) -> None:
+    box = walled()
+    scratch = box.place / "scratch"
+    scratch.mkdir()
+
+    assert box.run("import os; print(os.getcwd())", cwd=scratch).stdout.decode().strip() == str(scratch)
+    assert box.run("open('x', 'w')", cwd=scratch).code != 0
+
+
 # -------------------------------------------------------------------------------------------- network
 
 REACH = (
