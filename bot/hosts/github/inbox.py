@@ -56,8 +56,9 @@ _NAME: Final = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}", re.ASCII)
 _LOGIN: Final = re.compile(r"[A-Za-z0-9_-]{1,100}(\[bot\])?")
 _SHA: Final = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _BRANCH: Final = re.compile(r"[^\x00-\x20\x7f]{1,1000}")
-_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
-_BRACKET: Final = re.compile(rb"[\[{\]}]")
+_STRING: Final = re.compile(rb'"[^"]*+(?:"|\Z)')
+_ALIKE: Final = bytes.maketrans(b"{}", b"[]")
+_NEITHER: Final = bytes(set(range(256)) - set(b'"[]{}'))
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,10 +250,20 @@ _DECODERS: Final[Mapping[str, tuple[msgspec.json.Decoder[Any], Callable[[Whose, 
 
 
 def _deeper(body: bytes, most: int) -> bool:
-    """Whether brackets nest deeper than that outside strings; linear, before any parser sees them."""
-    depth = 0
-    for match in _BRACKET.finditer(_STRING.sub(b"", body)):
-        depth += 1 if match[0] in b"[{" else -1
-        if depth > most:
-            return True
-    return False
+    """Whether brackets nest deeper than that outside strings; before any parser sees them.
+
+    Only quotes and brackets are kept, strings taken out, then innermost pairs, one level at a time: each step is one
+    pass of C over what is left, and there are at most ``most`` of them.
+    """
+    if b"\\" in body:
+        body = body.replace(rb"\\", b"").replace(rb"\"", b"")
+    # Two quotes side by side enclose no bracket, or join two strings into one; either may go.
+    left = body.translate(_ALIKE, _NEITHER).replace(b'""', b"")
+    if b'"' in left:
+        left = _STRING.sub(b"", left)
+    for level in range(most + 1):
+        inner = left.replace(b"[]", b"")
+        if len(inner) == len(left):
+            return level + left.count(b"[") > most
+        left = inner
+    return True
