@@ -109,6 +109,10 @@ class Deliveries(Protocol):
         """Store it; False when its id was stored before (it is then marked unabsorbed again)."""
         ...
 
+    def add_deliveries(self, many: Sequence[Delivery]) -> tuple[bool, ...]:
+        """Store them in this order, all or none; for each what ``add_delivery`` would give."""
+        ...
+
     def unabsorbed(self, limit: int = 100) -> tuple[Delivery, ...]: ...
 
     def absorb(self, delivery: Delivery, hints: Sequence[Hint], touched: Sequence[ChangeRef], outcome: str) -> None:

@@ -37,9 +37,12 @@ SYNCHRONOUS: Final = {"kill": "NORMAL", "power": "FULL"}
 
 def upsert(connection: Connection, table: Table) -> Any:
     """An INSERT that takes ``on_conflict_…``: both databases spell it alike, SQLAlchemy has two classes."""
-    if connection.dialect.name == "sqlite":
-        return sqlite.insert(table)
-    return postgresql.insert(table)
+    return insertion(connection.dialect.name, table)
+
+
+def insertion(dialect: str, table: Table) -> Any:
+    """The same, by the name of the database's dialect."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 class Database:

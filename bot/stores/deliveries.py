@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
 from bot.core.events import BranchMoved, ChangeTouched, Delivery, Hint
 from bot.core.model import ChangeRef, RepoRef
 from bot.stores import changes
-from bot.stores.database import upsert
+from bot.stores.database import insertion, upsert
 from bot.stores.schema import deliveries
 from bot.stores.schema import pushers as pusher_table
 
 
 def add(connection: Connection, delivery: Delivery) -> bool:
     """Store it; a redelivery is marked unabsorbed again and gives False."""
-    new = (
-        upsert(connection, deliveries)
-        .values(
-            host=delivery.host,
-            id=delivery.id,
-            event=delivery.event,
-            body=delivery.body,
-            received_at=delivery.received_at,
-            absorbed=False,
-            outcome="",
-        )
-        .on_conflict_do_nothing(index_elements=["host", "id"])
-        .returning(deliveries.c.seq)
-    )
-    if connection.execute(new).first() is not None:
+    values = {
+        "host": delivery.host,
+        "id": delivery.id,
+        "event": delivery.event,
+        "body": delivery.body,
+        "received_at": delivery.received_at,
+        "absorbed": False,
+        "outcome": "",
+    }
+    if connection.execute(_insertion(connection.dialect.name), values).first() is not None:
         return True
     again = update(deliveries).where(deliveries.c.host == delivery.host, deliveries.c.id == delivery.id)
     connection.execute(again.values(absorbed=False, outcome=""))
     return False
+
+
+@functools.cache
+def _insertion(dialect: str) -> Any:
+    """Made once for each kind of database: making it costs more than carrying it out."""
+    new = insertion(dialect, deliveries).on_conflict_do_nothing(index_elements=["host", "id"])
+    return new.returning(deliveries.c.seq)
 
 
 def waiting(connection: Connection, limit: int) -> tuple[Delivery, ...]:

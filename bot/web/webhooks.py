@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from bot.core.errors import MalformedDelivery, SignatureError, StoreDown
+from bot.core.events import Delivery
 from bot.ports import Clock, Inbox, JobKind, Queue, Store
+from bot.web.together import Together
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +23,9 @@ def create_app(store: Store, queue: Queue, inboxes: Mapping[str, Inbox], clock: 
     """The webhook service. ``inboxes`` are the hosts by the name they have in the operator's settings."""
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    intake: Together[Delivery, bool] = Together(
+        lambda deliveries: _stored(store, queue, deliveries), shared=(StoreDown,)
+    )
 
     @app.post("/webhooks/<name>")
     def receive(name: str) -> tuple[Response, int]:
@@ -35,11 +40,10 @@ def create_app(store: Store, queue: Queue, inboxes: Mapping[str, Inbox], clock: 
         except MalformedDelivery as error:
             return _say(400, str(error))
         try:
-            new = store.add_delivery(delivery)
+            new = intake.do(delivery)
         except StoreDown:
             log.exception("the store is down; the host was told to come back")
             return _say(503, "the store cannot be reached; deliver this again later")
-        queue.put(JobKind.ABSORB, "deliveries")
         return _say(202, "stored" if new else "stored before; looked at again")
 
     @app.errorhandler(RequestEntityTooLarge)
@@ -48,6 +52,13 @@ def create_app(store: Store, queue: Queue, inboxes: Mapping[str, Inbox], clock: 
 
     add_health(app, store, queue)
     return app
+
+
+def _stored(store: Store, queue: Queue, deliveries: Sequence[Delivery]) -> tuple[bool, ...]:
+    """Deliveries that came at the same time share one commit and one hint; each is answered only after both."""
+    new = store.add_deliveries(deliveries)
+    queue.put(JobKind.ABSORB, "deliveries")
+    return new
 
 
 def add_health(app: Flask, store: Store, queue: Queue) -> None:

@@ -298,3 +298,10 @@ def test_a_naive_time_is_never_stored(store, sample):
     store.mark_dirty(sample.ref(), refetch=False)
     with pytest.raises(Exception, match="naive"):
         store.lease_change(sample.ref(), "one", sample.at.replace(tzinfo=None), sample.minute)
+
+
+def test_deliveries_stored_together_are_as_if_stored_one_by_one(store, sample):
+    first, second = _delivery(sample, 1), _delivery(sample, 2)
+
+    assert store.add_deliveries((first, second, first)) == (True, True, False)
+    assert [each.id for each in store.unabsorbed()] == [first.id, second.id]
