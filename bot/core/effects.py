@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import assert_never
 
 from bot.core.model import Permission
 from bot.core.record import CheckConclusion, FaceShown, GateRecord, Intent, Judgement, MergeRecord
@@ -198,3 +199,5 @@ def key_of(effect: HostEffect) -> str:
             return f"merge:{head}"
         case PublishDeployment(key=key):
             return f"deployment:{key}"
+        case _:
+            assert_never(effect)

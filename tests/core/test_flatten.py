@@ -104,3 +104,17 @@ def test_depth_is_bounded() -> None:
 )
 def test_the_strings_below_a_mask_are_secrets(value: object, mask: object, found: tuple[str, ...]) -> None:
     assert secrets_in(value, mask) == found
+
+
+def test_what_a_mask_covers_is_found_whatever_its_shape() -> None:
+    value = {"a": "x", "b": ["y", {"c": "z"}], "n": 3, "t": True, "o": None}
+    assert secrets_in(value, {"a": True, "b": [True, {"c": True}], "n": True, "t": True, "o": True}) == (
+        "x",
+        "y",
+        "z",
+        "3",
+    )
+    assert secrets_in(value, {"a": False, "b": [False]}) == ()
+    assert secrets_in(["x"], [False, True]) == ()
+    assert secrets_in("x", {"a": True}) == ()
+    assert flat([1], [1, 2]) == {"[1]": (ABSENT, Value.known(2))}

@@ -92,9 +92,7 @@ def _worth_a_plan_check(snapshot: Snapshot, conclusion: CheckConclusion) -> bool
 
 
 def _comment(snapshot: Snapshot, verdict: Reason) -> Iterable[HostEffect]:
-    if not _worth_a_comment(snapshot):
-        return
-    face = compose(snapshot, verdict)
+    face = compose(snapshot, verdict) if _worth_a_comment(snapshot) else None
     if face is None:
         return
     pages = render(

@@ -36,10 +36,10 @@ def _waiting(snapshot: Snapshot, verdict: Reason) -> Iterable[Tell]:
         return
     if verdict.status is not Status.PENDING:
         return
-    blockers = [reason for reason in verdict.blockers() if reason.rule.startswith("approvals.")]
-    for reason in blockers:
-        environment = reason.rule.partition(".")[2]
-        if environment in concerned(snapshot):
+    blockers = {reason.rule: reason for reason in verdict.blockers()}
+    for environment in concerned(snapshot):
+        reason = blockers.get(f"approvals.{environment}")
+        if reason is not None:
             body = reason.text + (f". Could approve: {', '.join(reason.who)}" if reason.who else "")
             yield Tell(f"waiting:{change.head_sha}:{environment}", "waiting", environment, _name(snapshot), body)
 
@@ -106,18 +106,14 @@ def reminder_times(snapshot: Snapshot) -> tuple[datetime, ...]:
 
 def _ended(position: Position) -> datetime:
     run = position.run
-    if run is None:
-        return position.intent.since
-    return run.finished_at or run.lease_until or run.created_at
+    return (run.finished_at or run.lease_until or run.created_at) if run else position.intent.since
 
 
 def _reminders(snapshot: Snapshot) -> Iterable[Tell]:
     """Repeated until somebody acknowledges: a failed deploy on a Friday night must not be forgotten."""
     for position in stopped(snapshot):
-        if position.run is None:
-            continue
         past = int((snapshot.now - _ended(position)).total_seconds() // snapshot.limits.reminder)
-        if past >= 1:
+        if position.run is not None and past >= 1:
             body = f"{position.project.name} still is not deployed ({position.stage.value}); any command acknowledges"
             key = f"reminder:{position.run.id}:{past}"
             yield Tell(key, "failed", position.project.environment, _name(snapshot), body)

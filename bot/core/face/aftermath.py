@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from bot.core.compare import Difference, difference
 from bot.core.decide.deploying import Position, Stage, acceptances_needed, offered_fingerprint, positions
 from bot.core.effectset import EffectSet
@@ -65,6 +67,8 @@ def stage_words(snapshot: Snapshot, position: Position) -> str:
             return "⏸ waits for `/deploy`"
         case Stage.WAITING:
             return f"⏳ waits for {plain_keeping_code(position.waits_for)}"
+        case _:
+            assert_never(position.stage)
 
 
 def _verified(position: Position) -> str:

@@ -15,7 +15,7 @@ from bot.core.face.words import both, clock, counted, duration, either, plural, 
 from bot.core.gate import concerned, dropped_reviews
 from bot.core.model import ChangeState
 from bot.core.people import unknown_hands
-from bot.core.project import Affected, Standing
+from bot.core.project import Affected, Project, Standing
 from bot.core.runs import Run, RunState
 from bot.core.snapshot import Snapshot
 from bot.core.verdict import Reason, Status
@@ -132,8 +132,9 @@ def _standing_notice(each: Affected) -> list[str]:
     name = plain(each.project.name)
     match each.standing:
         case Standing.REBOUND if each.wanted is not None:
+            altered = _bindings(each.project, each.wanted)
             return [
-                f"> ⚠ **{name}** is bound differently by this change ({_bindings(each)}). Until it is merged the "
+                f"> ⚠ **{name}** is bound differently by this change ({altered}). Until it is merged the "
                 "target branch's binding is used, and the stricter gate of the two counts."
             ]
         case Standing.REMOVED:
@@ -147,10 +148,7 @@ def _standing_notice(each: Affected) -> list[str]:
             return []
 
 
-def _bindings(each: Affected) -> str:
-    if each.wanted is None:
-        return ""
-    before, after = each.project, each.wanted
+def _bindings(before: Project, after: Project) -> str:
     pairs = (
         ("tool", before.tool, after.tool),
         ("environment", before.environment, after.environment),

@@ -156,7 +156,7 @@ def show(value: Value) -> str:
             return "known after apply"
         case ValueKind.SENSITIVE:
             return "(sensitive)"
-        case ValueKind.KNOWN:
+        case _:
             return shortened(one_line(value.text), LONGEST_VALUE)
 
 

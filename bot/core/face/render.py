@@ -7,6 +7,7 @@ said how many of how many are shown.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from typing import Final
 
@@ -165,12 +166,8 @@ def _left_out(count: int, link: str) -> str:
 
 
 def _cut(texts: list[str], budget: int, link: str) -> str:
-    kept, used = [], 120
-    for text in texts:
-        used += len(text) + 2
-        if used > budget:
-            break
-        kept.append(text)
+    used = itertools.accumulate((len(text) + 2 for text in texts), initial=120)
+    kept = [text for text, so_far in zip(texts, itertools.islice(used, 1, None), strict=True) if so_far <= budget]
     return "\n\n".join([*kept, f"Shown {len(kept)} of {len(texts)} projects: [all of them]({link})"])
 
 
