@@ -97,10 +97,12 @@ def read_secret(ref: SecretRef, base: Path) -> str:
         return value
     path = base / ref.where
     try:
-        return path.read_text().strip()
+        return path.read_text(encoding="utf-8").strip()
     except OSError as error:
         why = error.strerror or type(error).__name__
-        raise ConfigError((Problem(str(path), 0, "", f"this secret cannot be read: {why}"),)) from None
+    except UnicodeDecodeError:
+        why = "it is not text in UTF-8"
+    raise ConfigError((Problem(str(path), 0, "", f"this secret cannot be read: {why}"),))
 
 
 def data_directory(settings: Settings, path: Path) -> Path:

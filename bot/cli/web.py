@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
+from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from bot.cli.options import config_option
 from bot.cli.queueing import open_queue
+from bot.core.errors import HeadgateError, KeyMismatch
+from bot.ports import Queue
+from bot.stores.artifacts import ArtifactKey, check
+from bot.stores.sqlstore import SqlStore
 from bot.web import pages, webhooks
 from bot.wiring import CONFIG_VARIABLE, Wiring, config_path
+
+log = logging.getLogger(__name__)
 
 THREADS = 32
 """Pages follow logs; eight threads were seen to starve webhooks, thirty-two were not."""
@@ -39,18 +48,54 @@ def build(path: str) -> WsgiApp:
     store = wiring.store()
     store.migrate()
     queue = open_queue(wiring, consumes=False)
-    services = wiring.services(queue, store)
-    hooks = webhooks.create_app(store, queue, services.hosts, wiring.clock)
-    site = pages.create_app(services, wiring.log_reader(store))
+    site = Site(wiring, store, queue)
+    try:
+        site.ready()
+    except KeyMismatch as error:
+        log.error("not ready: %s", error)
+    hooks = webhooks.create_app(store, queue, wiring.hosts(), wiring.clock, site.ready)
     pages_port = int(wiring.settings.listen.pages.rpartition(":")[2])
 
     def choose(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         # The socket's own name cannot be forged by a header.
         asked_on = environ["gunicorn.socket"].getsockname()[1]
-        app = site if asked_on == pages_port else hooks
+        app = site.app() if asked_on == pages_port else hooks
         return app.wsgi_app(environ, start_response)
 
     return choose
+
+
+class Site:
+    """The pages, made when the artifact key fits the store. Until it does their address tells what is wrong, and
+    webhooks are taken all the same: a delivery needs no key, and none may be lost."""
+
+    def __init__(self, wiring: Wiring, store: SqlStore, queue: Queue) -> None:
+        self._wiring, self._store, self._queue = wiring, store, queue
+        self._lock = threading.Lock()
+        self._pages: Flask | None = None
+        self._key: ArtifactKey | None = None
+        self._closed = webhooks.out_of_service(store, queue, self.ready)
+
+    def ready(self) -> None:
+        """Raises KeyMismatch while the key at hand is not the store's."""
+        self._made()
+        if self._key is not None:
+            check(self._store, self._key)
+
+    def app(self) -> Flask:
+        """The pages, or what stands in their place."""
+        try:
+            return self._made()
+        except HeadgateError:
+            return self._closed
+
+    def _made(self) -> Flask:
+        with self._lock:
+            if self._pages is None:
+                services = self._wiring.services(self._queue, self._store)
+                self._key = self._wiring.key()
+                self._pages = pages.create_app(services, self._wiring.log_reader(self._store), self.ready)
+            return self._pages
 
 
 class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types

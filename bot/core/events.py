@@ -10,7 +10,7 @@ from bot.core.model import ChangeRef, RepoRef
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A verified webhook as it came: ``body`` are the raw bytes, ``id`` the host's own delivery id."""
+    """A verified webhook as it came: ``body`` is its JSON, ``id`` the host's own delivery id."""
 
     host: str
     id: str

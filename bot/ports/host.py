@@ -26,7 +26,7 @@ class Inbox(Protocol):
     """Turns what a host posts to us into a delivery, and a delivery into hints. No host call is made."""
 
     def receive(self, headers: Mapping[str, str], body: bytes, at: datetime) -> Delivery:
-        """Verify and wrap a webhook. Raises SignatureError, MalformedDelivery."""
+        """Verify and wrap a webhook. Raises SignatureError, MalformedDelivery, ConfigError (no secret to be read)."""
         ...
 
     def decode(self, delivery: Delivery) -> tuple[Hint, ...]:

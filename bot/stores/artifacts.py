@@ -82,8 +82,13 @@ class Settings(Protocol):
 def bind(settings: Settings, key: ArtifactKey) -> None:
     """Note the key's id in a new store; raises KeyMismatch when the store was written with another key."""
     settings.put_setting(CHECK, key.id.hex(), only_new=True)
+    check(settings, key)
+
+
+def check(settings: Settings, key: ArtifactKey) -> None:
+    """Raises KeyMismatch, with the way out, when the store was written with another key; writes nothing."""
     found = settings.setting(CHECK) or ""
-    if not hmac.compare_digest(found, key.id.hex()):
+    if found and not hmac.compare_digest(found, key.id.hex()):
         raise KeyMismatch(
             f"the artifact key at hand ({key.id.hex()}) is not the one this store was written with ({found}). "
             "Put that key back. If it is lost, stored plans and logs are lost with it: delete the row "

@@ -26,7 +26,7 @@ from bot.flow.gather import HostView, own_login_setting, snapshot_of
 from bot.flow.services import Services
 from bot.ports import AuditRow, Budget, ChangeRow
 from bot.web.metrics import scrape
-from bot.web.webhooks import add_health
+from bot.web.webhooks import Check, add_health, nothing_more
 
 LogReader = Callable[[str, int], "tuple[str, int, bool]"]
 """(run id, after which piece) -> (text, last piece, is it finished)."""
@@ -68,12 +68,12 @@ def to_html(markdown: str) -> Markup:
     return Markup(cleaned)  # noqa: S704 - nh3 has just sanitised it
 
 
-def create_app(services: Services, read_log: LogReader) -> Flask:
+def create_app(services: Services, read_log: LogReader, ready: Check = nothing_more) -> Flask:
     """The pages, the JSON API and the metrics; listens on loopback unless the operator says otherwise."""
     app = Flask(__name__)
     app.jinja_env.filters["clock"] = lambda at: at.strftime("%Y-%m-%d %H:%M:%S UTC") if at else ""
     app.after_request(_secure)
-    add_health(app, services.store, services.queue)
+    add_health(app, services.store, services.queue, ready)
     _add_pages(app, services)
     _add_api(app, services, read_log)
     return app

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from flask import Flask, Response, jsonify, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 
-from bot.core.errors import MalformedDelivery, SignatureError, StoreDown
+from bot.core.errors import ConfigError, HeadgateError, MalformedDelivery, SignatureError, StoreDown
 from bot.core.events import Delivery
 from bot.ports import Clock, Inbox, JobKind, Queue, Store
 from bot.web.together import Together
@@ -19,10 +19,21 @@ MAX_BODY = 25 * 2**20
 """Bytes. GitHub sends nothing larger: https://docs.github.com/en/webhooks/webhook-events-and-payloads"""
 
 
-def create_app(store: Store, queue: Queue, inboxes: Mapping[str, Inbox], clock: Clock) -> Flask:
+Check = Callable[[], None]
+"""Raises HeadgateError, whose text says what is missing and the way out."""
+
+
+def nothing_more() -> None:
+    """The check of a service that needs but its store."""
+
+
+def create_app(
+    store: Store, queue: Queue, inboxes: Mapping[str, Inbox], clock: Clock, ready: Check = nothing_more
+) -> Flask:
     """The webhook service. ``inboxes`` are the hosts by the name they have in the operator's settings."""
     app = Flask(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    # Werkzeug cuts a body whose length was not told (chunked) instead of refusing it: one byte more shows it.
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY + 1
     intake: Together[Delivery, bool] = Together(
         lambda deliveries: _stored(store, queue, deliveries), shared=(StoreDown,)
     )
@@ -32,13 +43,19 @@ def create_app(store: Store, queue: Queue, inboxes: Mapping[str, Inbox], clock: 
         inbox = inboxes.get(name)
         if inbox is None:
             return _say(404, f"no host is called {name!r} in the settings")
+        body = request.get_data(cache=False)
+        if len(body) > MAX_BODY:
+            raise RequestEntityTooLarge
         try:
-            delivery = inbox.receive(dict(request.headers), request.get_data(cache=False), clock.now())
+            delivery = inbox.receive(dict(request.headers), body, clock.now())
         except SignatureError as error:
             log.warning("webhook for %s refused: %s", name, error)
             return _say(401, str(error))
         except MalformedDelivery as error:
             return _say(400, str(error))
+        except ConfigError as error:
+            log.error("webhook for %s put off: %s", name, error)
+            return _say(503, "the webhook's secret cannot be read; deliver this again later")
         try:
             new = intake.do(delivery)
         except StoreDown:
@@ -50,7 +67,7 @@ def create_app(store: Store, queue: Queue, inboxes: Mapping[str, Inbox], clock: 
     def too_large(_: RequestEntityTooLarge) -> tuple[Response, int]:
         return _say(413, f"a delivery may have {MAX_BODY} bytes")
 
-    add_health(app, store, queue)
+    add_health(app, store, queue, ready)
     return app
 
 
@@ -61,7 +78,23 @@ def _stored(store: Store, queue: Queue, deliveries: Sequence[Delivery]) -> tuple
     return new
 
 
-def add_health(app: Flask, store: Store, queue: Queue) -> None:
+def out_of_service(store: Store, queue: Queue, ready: Check) -> Flask:
+    """Stands where an application cannot be made: its health, and for every other page the reason."""
+    app = Flask(__name__, static_folder=None)
+
+    @app.errorhandler(NotFound)
+    def closed(_: NotFound) -> tuple[Response, int]:
+        try:
+            ready()
+        except HeadgateError as error:
+            return _say(503, str(error))
+        return _say(503, "just now ready; ask again")
+
+    add_health(app, store, queue, ready)
+    return app
+
+
+def add_health(app: Flask, store: Store, queue: Queue, ready: Check = nothing_more) -> None:
     """``/healthz``: the process answers. ``/readyz``: it could do its work, or says what is missing."""
 
     @app.get("/healthz")
@@ -74,6 +107,10 @@ def add_health(app: Flask, store: Store, queue: Queue) -> None:
             store.ping()
         except StoreDown as error:
             return _say(503, f"store: {error}")
+        try:
+            ready()
+        except HeadgateError as error:
+            return _say(503, str(error))
         try:
             behind = queue.ping()
         except ConnectionError:

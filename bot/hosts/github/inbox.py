@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from bot.core.errors import MalformedDelivery, SignatureError
+from bot.core.errors import ConfigError, MalformedDelivery, SignatureError
 from bot.core.events import BranchMoved, ChangeTouched, CommitTouched, Delivery, Hint, Ignored
 from bot.core.model import ChangeRef, RepoRef
 from bot.hosts.github import parse
@@ -79,28 +80,29 @@ class Webhooks:
         self._app_id = app_id
 
     def receive(self, headers: Mapping[str, str], body: bytes, at: datetime) -> Delivery:
-        """Verify and wrap. Raises SignatureError, MalformedDelivery."""
+        """Verify the bytes as they came, and wrap the JSON in them.
+
+        Raises SignatureError, MalformedDelivery, and ConfigError when a secret that might fit cannot be read.
+        """
         known = {name.lower(): value for name, value in headers.items()}
         if len(body) > MAX_BYTES:
             raise MalformedDelivery(f"a delivery may have {MAX_BYTES} bytes")
         self._verify(known.get("x-hub-signature-256", ""), body)
-        kind = known.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":
-            raise MalformedDelivery("set the webhook's content type to application/json")
+        payload = _payload(known.get("content-type", "").partition(";")[0].strip().lower(), body)
         delivery, event = known.get("x-github-delivery", ""), known.get("x-github-event", "")
         if not _ID.fullmatch(delivery) or not _EVENT.fullmatch(event):
             raise MalformedDelivery("X-GitHub-Delivery or X-GitHub-Event is missing or malformed")
-        if _deeper(body, MAX_DEPTH):
+        if _deeper(payload, MAX_DEPTH):
             raise MalformedDelivery(f"the body is nested deeper than {MAX_DEPTH}")
-        return Delivery(self._settings.name, delivery, event, body, at)
+        return Delivery(self._settings.name, delivery, event, payload, at)
 
     def _verify(self, given: str, body: bytes) -> None:
         """Constant time, over every secret, so that one can be rotated while the other still signs.
 
         https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
         """
-        secrets = [secret for supply in self._settings.webhook_secrets if (secret := supply().strip())]
-        if not secrets:
+        secrets, unreadable = self._secrets()
+        if not secrets and unreadable is None:
             raise SignatureError("no webhook secret is configured, so no delivery can be trusted")
         algorithm, _, signature = given.partition("=")
         if algorithm != "sha256" or not signature:
@@ -109,8 +111,22 @@ class Webhooks:
         for secret in secrets:
             wanted = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
             good |= hmac.compare_digest(wanted.encode(), signature.encode("utf-8", "replace"))
+        if not good and unreadable is not None:
+            raise unreadable
         if not good:
             raise SignatureError("the signature is wrong: the webhook's secret is not the one configured here")
+
+    def _secrets(self) -> tuple[list[str], ConfigError | None]:
+        """Those that can be read now. One that cannot must not refuse what another one signed."""
+        secrets, unreadable = [], None
+        for supply in self._settings.webhook_secrets:
+            try:
+                secret = supply().strip()
+            except ConfigError as error:
+                unreadable = error
+            else:
+                secrets += [secret] if secret else []
+        return secrets, unreadable
 
     def decode(self, delivery: Delivery, own_login: str) -> tuple[Hint, ...]:
         """What it hints at; never raises. ``own_login`` may be empty: then our own echoes are hints, too."""
@@ -247,6 +263,21 @@ _DECODERS: Final[Mapping[str, tuple[msgspec.json.Decoder[Any], Callable[[Whose, 
         lambda whose, event: _check(whose, event, event.workflow_run),
     ),
 }
+
+
+def _payload(kind: str, body: bytes) -> bytes:
+    """The JSON, which is the whole body or, in a form, its one field.
+
+    https://docs.github.com/en/webhooks/using-webhooks/creating-webhooks
+    """
+    if kind == "application/json":
+        return body
+    if kind != "application/x-www-form-urlencoded":
+        raise MalformedDelivery("set the webhook's content type to application/json")
+    name, _, value = body.partition(b"=")
+    if name != b"payload" or b"&" in value:
+        raise MalformedDelivery("the form is not GitHub's, which has one field: payload")
+    return unquote_to_bytes(value.replace(b"+", b" "))
 
 
 def _deeper(body: bytes, most: int) -> bool:

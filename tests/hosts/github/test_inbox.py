@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
@@ -92,9 +93,25 @@ def test_without_a_secret_nothing_is_trusted(post: Any, secrets: tuple[str, ...]
         bare.receive(BODY, secret="")
 
 
-def test_a_form_is_refused_with_the_way_out(post: Any) -> None:
+FORM = "application/x-www-form-urlencoded"
+
+
+def test_a_forms_signature_is_over_the_form_and_what_is_kept_is_its_json(post: Any) -> None:
+    text = json.dumps({"title": "a+b & c=d; 100% \u00fc", "n": [1]}, ensure_ascii=False)
+    form = urlencode({"payload": text}).encode()
+    assert post.receive(form, Content_Type=FORM).body == text.encode()
+
+
+@pytest.mark.parametrize("form", [b"", b"{}", b"other=%7B%7D", b"payload=%7B%7D&payload=1", b"a=1&payload=%7B%7D"])
+def test_a_form_that_is_not_githubs_is_refused(post: Any, form: bytes) -> None:
+    with pytest.raises(MalformedDelivery, match="one field"):
+        post.receive(form, Content_Type=FORM)
+
+
+@pytest.mark.parametrize("kind", ["", "text/plain", "multipart/form-data; boundary=x"])
+def test_another_content_type_is_refused_with_the_way_out(post: Any, kind: str) -> None:
     with pytest.raises(MalformedDelivery, match="application/json"):
-        post.receive(BODY, Content_Type="application/x-www-form-urlencoded")
+        post.receive(BODY, Content_Type=kind)
 
 
 @pytest.mark.parametrize("header", ["X-GitHub-Delivery", "X-GitHub-Event"])
