@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -21,8 +20,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from memory import ROOT, free_port, wait_until_up
+from memory import free_port
+from serving import Served, answers, until
+from worlds import server_settings
 
 from bot.forge import Forge, RepoStory
 from bot.forge.happening import Happening, Topic
@@ -46,16 +48,10 @@ import json
 print(json.dumps({"changes": [{"address": "x", "action": "create", "before": None,
                                "after": {"value": open("wanted").read()}}]}))
 """
-SERVER = """\
-version: 1
-instance: bench
-data: {data}
-listen: {{webhooks: "127.0.0.1:{hooks}", pages: "127.0.0.1:{pages}"}}
-hosts:
-  github: {{url: "{forge}", token_file: token, webhook_secret_file: hook}}
+OPEN = """\
 repositories:
-  - {{match: github/acme/infra, branches: [main], environments: {{dev: ["**"]}}}}
-environments: {{dev: {{approvals: 0}}}}
+  - {match: github/acme/infra, branches: [main], environments: {dev: ["**"]}}
+environments: {dev: {approvals: 0}}
 """
 
 
@@ -140,24 +136,16 @@ def serving(folder: Path) -> Iterator[tuple[Forge, RepoStory, Subject]]:
         permissions={"dee": "write", "acme-bot": "admin"},
     )
     hooks, pages = free_port(), free_port()
-    config = folder / "headgate-server.yaml"
-    config.write_text(SERVER.format(data=folder / "data", hooks=hooks, pages=pages, forge=forge.api_url))
+    config = server_settings(folder, forge, OPEN, instance="bench", hooks=hooks, pages=pages)
     repo.add_hook(f"http://127.0.0.1:{hooks}/webhooks/github", "hook-secret", EVENTS)
-    with (folder / "serve.log").open("wb") as log:
-        serve = subprocess.Popen(
-            [sys.executable, "-m", "bot.cli", "serve", "--config", str(config)],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            wait_until_up(hooks)
-            time.sleep(5)
-            yield forge, repo, subject
-        finally:
-            serve.send_signal(signal.SIGTERM)
-            serve.wait(60)
-            forge.stop()
+    served = Served(config, folder / "serve.log")
+    try:
+        until(lambda: answers(f"http://127.0.0.1:{hooks}/readyz"), 60, "headgate serve answers")
+        time.sleep(5)  # what it loads late is loaded, and its first sweep has run
+        yield forge, repo, subject
+    finally:
+        served.stop()
+        forge.stop()
 
 
 def measure(folder: Path) -> list[tuple[str, float, float]]:

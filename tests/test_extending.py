@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from worlds import CONFIG
 
 from bot.chats import CHATS, ChatKind
 from bot.core.runs import RunKind
 from bot.tools import TOOLS
-
-STORIES = Path(__file__).resolve().parent / "stories" / "conftest.py"
 
 NOTE = '''
 """``note``: writes the text of ``note.txt`` to the file ``$LIVE/note``."""
@@ -91,34 +89,11 @@ def written(place: Path, text: str) -> ModuleType:
     return module
 
 
-def stories() -> Any:
-    if "stories_conftest" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("stories_conftest", STORIES)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["stories_conftest"] = module
-        spec.loader.exec_module(module)
-    return sys.modules["stories_conftest"]
-
-
-@pytest.fixture
-def make_world(tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    made: list[Any] = []
-
-    def make(**words: Any) -> Any:
-        made.append(stories().World(tmp_path, **words))
-        return made[-1]
-
-    yield make
-    for world in made:
-        world.stop()
-
-
 def test_a_new_tool_is_planned_shown_and_deployed(
     make_world: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(TOOLS, "note", written(tmp_path / "note.py", NOTE).Note)
-    config = stories().CONFIG + "  - {name: note, path: dev/note, tool: note, environment: dev}\n"
+    config = CONFIG + "  - {name: note, path: dev/note, tool: note, environment: dev}\n"
     world = make_world(config=config, files={"dev/note/note.txt": "first"})
 
     pull = world.pull({"dev/note/note.txt": "second"})

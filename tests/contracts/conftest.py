@@ -1,20 +1,15 @@
-"""What the contract suites share. Store: one private PostgreSQL per session, a fresh database (or file) per test."""
+"""What the contract suites share. Store: a fresh database of our own PostgreSQL, or a fresh file, per test."""
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
+from databases import create_database
 
 from bot.core.model import Change, ChangeRef, ChangeState, HostFacts, RepoRef
 from bot.core.project import Project
@@ -23,63 +18,15 @@ from bot.core.runs import Holder, Run, RunKind
 from bot.ports import AuditEntry, ChangeRow, Commit
 from bot.stores.sqlstore import SqlStore
 
-PLACES = ("/usr/local/bin", *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)))
-
-
-def _program(name: str) -> str:
-    found = shutil.which(name, path=os.pathsep.join((*PLACES, os.environ.get("PATH", ""))))
-    if found is None:
-        pytest.skip(f"no PostgreSQL server here: {name} is missing (package postgresql)")
-    return found
-
-
-def _as_server_user(folder: Path) -> list[str]:
-    """PostgreSQL refuses to run as root: hand the folder over and prefix the commands."""
-    if os.geteuid() != 0:
-        return []
-    try:
-        user = pwd.getpwnam("postgres")
-    except KeyError:
-        user = pwd.getpwnam("nobody")
-    os.chown(folder, user.pw_uid, user.pw_gid)
-    return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--"]
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The socket folder of a server of our own."""
-    initdb, pg_ctl = _program("initdb"), _program("pg_ctl")
-    folder = Path(tempfile.mkdtemp(prefix="hgpg"))  # short: a socket's path may have 107 characters
-    prefix, data = _as_server_user(folder), folder / "data"
-    env = {"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": str(folder)}
-    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off -c deadlock_timeout=100ms"
-    start = [*prefix, pg_ctl, "-D", str(data), "-l", str(folder / "log"), "-w", "-o", options, "start"]
-    try:
-        for command in (
-            [*prefix, initdb, "-D", str(data), "-A", "trust", "-U", "headgate", "-N", "-E", "UTF8"],
-            start,
-        ):
-            subprocess.run(command, env=env, cwd=folder, check=True, stdout=subprocess.DEVNULL, timeout=60)
-        yield str(folder)
-    finally:
-        stop = [*prefix, pg_ctl, "-D", str(data), "-m", "immediate", "stop"]
-        subprocess.run(stop, env=env, cwd=folder, check=False, capture_output=True, timeout=60)
-        shutil.rmtree(folder, ignore_errors=True)
-
 
 @pytest.fixture(scope="session")
 def postgres_template(postgres: str) -> str:
     """A migrated database that others are copied from."""
-    _create(postgres, "migrated", "template0")
+    create_database(postgres, "migrated", "template0")
     store = SqlStore(f"postgresql://headgate@/migrated?host={postgres}")
     store.migrate()
     store.close()
     return "migrated"
-
-
-def _create(folder: str, name: str, template: str) -> None:
-    with psycopg.connect(host=folder, user="headgate", dbname="postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -93,7 +40,7 @@ def empty_url(request: pytest.FixtureRequest, dialect: str, tmp_path: Path) -> s
     if dialect == "sqlite":
         return f"sqlite:///{tmp_path}/headgate.db"
     folder, name = request.getfixturevalue("postgres"), f"t{uuid.uuid4().hex}"
-    _create(folder, name, "template0")
+    create_database(folder, name, "template0")
     return f"postgresql://headgate@/{name}?host={folder}"
 
 
@@ -107,7 +54,7 @@ def store_url(request: pytest.FixtureRequest, dialect: str, tmp_path: Path) -> s
         store.close()
         return url
     folder, name = request.getfixturevalue("postgres"), f"t{uuid.uuid4().hex}"
-    _create(folder, name, request.getfixturevalue("postgres_template"))
+    create_database(folder, name, request.getfixturevalue("postgres_template"))
     return f"postgresql://headgate@/{name}?host={folder}"
 
 

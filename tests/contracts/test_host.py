@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from hosts.github.published import Court
 
 from bot.core.errors import HostBusy, HostDenied, HostError, HostGone, HostUnclear, SignatureError
 from bot.core.events import BranchMoved, ChangeTouched, Delivery
@@ -21,7 +21,6 @@ from bot.hosts import HOSTS
 from bot.ports import CheckToSet, Host, MergeOutcome
 
 HOOK_SECRET = "hook-secret"
-PUBLISHED = Path(__file__).parents[1] / "hosts" / "github" / "published.py"
 MARKED = "<!-- headgate:main:page:1 -->\n"
 
 
@@ -111,13 +110,8 @@ STAGES: dict[str, Callable[[Forge], Stage]] = {"github": GitHubStage}
 @pytest.fixture(scope="session")
 def court() -> Any:
     """GitHub's published description as judge of what is said to and by the local host."""
-    spec = importlib.util.spec_from_file_location("contracts_published", PUBLISHED)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     try:
-        return module.Court()
+        return Court()
     except pytest.skip.Exception as why:
         warnings.warn(f"the contract is kept, but no exchange is judged: {why}", stacklevel=1)
         return None

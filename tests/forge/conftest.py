@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import requests
 from flask import Response, request
+from forge.judge import Exchange, Judge
 from github import Auth, Github
 from github.Repository import Repository
 
 from bot.forge import Forge, RepoStory
 
 _CACHE = Path.home() / ".cache" / "headgate-tests" / "npm"
-
-
-def _module(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"forge_{name}", Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-judge_module = _module("judge")
 
 
 def _described(package: str, env: str) -> Path:
@@ -61,13 +46,13 @@ def _described(package: str, env: str) -> Path:
 @pytest.fixture(scope="session")
 def rest_judge() -> Any:
     """Judges REST exchanges."""
-    return judge_module.Judge.load(_described("openapi", "HEADGATE_OPENAPI"))
+    return Judge.load(_described("openapi", "HEADGATE_OPENAPI"))
 
 
 @pytest.fixture(scope="session")
 def webhook_judge() -> Any:
     """Judges webhook payloads."""
-    return judge_module.Judge.load(_described("openapi-webhooks", "HEADGATE_OPENAPI_WEBHOOKS"))
+    return Judge.load(_described("openapi-webhooks", "HEADGATE_OPENAPI_WEBHOOKS"))
 
 
 @dataclass
@@ -137,7 +122,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     def record(answer: Response) -> Response:
         if request.path.startswith("/api/v3"):
             path = request.path.removeprefix("/api/v3")
-            exchange = judge_module.Exchange(
+            exchange = Exchange(
                 request.method,
                 path,
                 tuple(request.args),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from worlds import project
 
 from bot.core.model import ChangeRef
 from bot.core.runs import RunKind
@@ -25,7 +26,7 @@ def test_a_settled_push_costs_at_most_twelve_calls_however_many_projects(
     make_world: Callable[..., Any], projects: int
 ) -> None:
     names = [f"dev-p{number}" for number in range(projects)]
-    config = "version: 1\nprojects:\n" + "".join(make_world.project(name) for name in names)
+    config = "version: 1\nprojects:\n" + "".join(project(name) for name in names)
     files = {f"dev/p{number}/wanted": "a=1\n" for number in range(projects)}
     world = make_world(config=config, files=files, rules=", max_projects: 200")
     pull = world.pull({f"dev/p{number}/wanted": "a=2\n" for number in range(projects)})

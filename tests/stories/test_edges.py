@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from worlds import project
 
 from bot.core.model import ChangeRef
 from bot.core.runs import RunKind
@@ -177,7 +178,7 @@ def test_a_paused_installation_plans_but_deploys_nothing_until_resumed(world: An
 
 
 def test_deploy_on_command_waits_for_the_word(make_world: Callable[..., Any]) -> None:
-    config = "version: 1\nprojects:\n" + make_world.project("prod-web", ", deploy: on_command")
+    config = "version: 1\nprojects:\n" + project("prod-web", ", deploy: on_command")
     world = make_world(config=config, approvals=0)
     pull = world.pull({"prod/web/wanted": "a=2\n"})
     pull.merge("dee")
@@ -294,11 +295,7 @@ def test_more_projects_than_the_limit_wait_for_a_word(make_world: Callable[..., 
 
 
 def test_dependencies_are_deployed_first(make_world: Callable[..., Any]) -> None:
-    config = (
-        "version: 1\nprojects:\n"
-        + make_world.project("prod-web", ", depends_on: [prod-db]")
-        + make_world.project("prod-db")
-    )
+    config = "version: 1\nprojects:\n" + project("prod-web", ", depends_on: [prod-db]") + project("prod-db")
     world = make_world(config=config, approvals=0)
     pull = world.pull({"prod/web/wanted": "a=2\n", "prod/db/wanted": "size=2\n"})
     pull.merge("dee")
@@ -310,9 +307,9 @@ def test_dependencies_are_deployed_first(make_world: Callable[..., Any]) -> None
 def test_a_repository_may_ask_for_more_approvals_than_the_operator_but_a_change_cannot_undo_it(
     make_world: Callable[..., Any],
 ) -> None:
-    stricter = "version: 1\nenvironments: {prod: {approvals: 2}}\nprojects:\n" + make_world.project("prod-web")
+    stricter = "version: 1\nenvironments: {prod: {approvals: 2}}\nprojects:\n" + project("prod-web")
     world = make_world(config=stricter)
-    laxer = "version: 1\nprojects:\n" + make_world.project("prod-web")
+    laxer = "version: 1\nprojects:\n" + project("prod-web")
     pull = world.pull({"prod/web/wanted": "a=2\n", ".headgate.yaml": laxer})
     pull.approve("bo")
     world.settle()

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,25 +13,7 @@ from bot.core.runs import RunKind
 from bot.web.metrics import METRICS, OTHERS
 from bot.web.pages import create_app, to_html
 
-STORIES = Path(__file__).resolve().parent.parent / "stories" / "conftest.py"
 CHANGE = "/changes/github/acme/infra/1"
-
-
-def _world() -> Any:
-    if "stories_conftest" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("stories_conftest", STORIES)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["stories_conftest"] = module
-        spec.loader.exec_module(module)
-    return sys.modules["stories_conftest"].World
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[Any]:
-    world = _world()(tmp_path)
-    yield world
-    world.stop()
 
 
 @pytest.fixture

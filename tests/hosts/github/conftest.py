@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import importlib.util
 import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from hosts.github.published import Court, example_payloads
 
 from bot.core.events import Delivery, Hint
 from bot.core.model import ChangeRef, RepoRef
@@ -26,28 +25,16 @@ from bot.hosts.github.inbox import Webhooks
 from bot.hosts.github.settings import App, GitHubSettings
 
 
-def _load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"hosts_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-published = _load(Path(__file__).with_name("published.py"))
-
-
 @pytest.fixture(scope="session")
 def examples() -> list[tuple[str, dict[str, Any]]]:
     """Every example payload that GitHub published: (event, payload)."""
-    return list(published.example_payloads())
+    return list(example_payloads())
 
 
 @pytest.fixture(scope="session")
 def court() -> Any:
     """Judges exchanges by GitHub's published description."""
-    return published.Court()
+    return Court()
 
 
 # ------------------------------------------------------------------------------------------- webhooks

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask, Response, request
+from forge.judge import Exchange, Judge
 
 CACHE = Path.home() / ".cache" / "headgate-tests" / "npm"
-JUDGE = Path(__file__).parents[2] / "forge" / "judge.py"
 PREFIX = "/api/v3"
 
 
@@ -48,14 +46,8 @@ class Court:
     """Judges what is said to and by a local host."""
 
     def __init__(self) -> None:
-        spec = importlib.util.spec_from_file_location("hosts_judge", JUDGE)
-        assert spec is not None
-        assert spec.loader is not None
-        self._module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = self._module
-        spec.loader.exec_module(self._module)
         path = octokit("openapi", "generated/api.github.com.json", "HEADGATE_OPENAPI")
-        self._judge = self._module.Judge.load(path)
+        self._judge = Judge.load(path)
 
     def watch(self, app: Flask) -> Callable[[], list[str]]:
         """Note every exchange from now on; gives a function that says what was wrong with them."""
@@ -65,7 +57,7 @@ class Court:
             if request.path.startswith(PREFIX):
                 path, body = request.path.removeprefix(PREFIX), request.get_data(as_text=True)
                 parts = (request.method, path, tuple(request.args), body, answer.status_code, answer.get_data())
-                exchanges.append(self._module.Exchange(*parts))
+                exchanges.append(Exchange(*parts))
             return answer
 
         app.after_request_funcs.setdefault(None, []).append(note)

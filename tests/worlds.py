@@ -1,13 +1,15 @@
-"""A whole day of a change: the local Git host, the real store, the real flow, driven job by job in this process."""
+"""A whole day of a change: the local Git host, the real store, the real flow, driven job by job in this process.
+
+Stories, the command line's tests, the pages' and the benchmarks live in it; ``tests/`` is on their path.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from werkzeug.serving import make_server
 
 from bot.cli.demo.sink import ChatRoom
@@ -48,11 +50,13 @@ shutil.copy("wanted", os.path.join(os.environ["LIVE"], sys.argv[1]))
 
 SERVER = """\
 version: 1
-instance: story
+instance: {instance}
 data: {data}
-listen: {{webhooks: "127.0.0.1:1", pages: "127.0.0.1:2"}}
+listen: {{webhooks: "127.0.0.1:{hooks}", pages: "127.0.0.1:{pages}"}}
 hosts:
   github: {{url: "{forge}", token_file: token, webhook_secret_file: hook}}
+"""
+GATED = """\
 repositories:
   - {{match: github/acme/infra, branches: [main], mode: {mode},
      environments: {{prod: ["prod/**"], dev: ["**"]}}{rules}}}
@@ -65,6 +69,14 @@ environments:
 chat:
   - {{to: {{webhook: {{url: "{chat}", secret_file: chat}}}}}}
 """
+
+
+def server_settings(folder: Path, forge: Forge, rest: str, *, instance: str, hooks: int = 1, pages: int = 2) -> Path:
+    """The operator's file in ``folder`` (where the secrets ``token`` and ``hook`` lie), ending in ``rest``."""
+    path = folder / "headgate-server.yaml"
+    text = SERVER.format(instance=instance, data=folder / "data", hooks=hooks, pages=pages, forge=forge.api_url)
+    path.write_text(text + rest)
+    return path
 
 
 def project(name: str, extra: str = "") -> str:
@@ -132,19 +144,10 @@ class World:
         for name, value in (("token", token), ("hook", "hook-secret"), ("chat", "chat-secret")):
             (tmp / name).write_text(value)
         self.token = token
-        self.config = tmp / "headgate-server.yaml"
-        self.config.write_text(
-            SERVER.format(
-                data=tmp / "data",
-                forge=self.forge.api_url,
-                live=self.live,
-                chat=self.room.url,
-                mode=mode,
-                approvals=approvals,
-                rules=rules,
-                prod=prod,
-            )
+        gated = GATED.format(
+            live=self.live, chat=self.room.url, mode=mode, approvals=approvals, rules=rules, prod=prod
         )
+        self.config = server_settings(tmp, self.forge, gated, instance="story")
         self.wiring = Wiring(self.config)
         self.queue = InProcessQueue()
         self.store = self.wiring.store()
@@ -249,22 +252,3 @@ class World:
         self.room.stop()
         self.wiring.mirrors_close()
         self.store.close()
-
-
-@pytest.fixture
-def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
-    made: list[World] = []
-
-    def make(**words: object) -> World:
-        made.append(World(tmp_path, **words))  # type: ignore[arg-type]
-        return made[-1]
-
-    make.project = project  # type: ignore[attr-defined]
-    yield make
-    for world in made:
-        world.stop()
-
-
-@pytest.fixture
-def world(make_world: Callable[..., World]) -> World:
-    return make_world()

@@ -1,0 +1,38 @@
+"""What tests of several folders stand on: a story's world, and a PostgreSQL server of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import databases
+import pytest
+from worlds import World
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The socket folder of a server of our own."""
+    with databases.server() as folder:
+        yield folder
+
+
+@pytest.fixture
+def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
+    """Makes worlds, and ends them after the test."""
+    made: list[World] = []
+
+    def make(**words: Any) -> World:
+        made.append(World(tmp_path, **words))
+        return made[-1]
+
+    yield make
+    for world in made:
+        world.stop()
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    """Everything of one story."""
+    return make_world()
