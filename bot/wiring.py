@@ -23,6 +23,7 @@ from bot.hosts import HOSTS
 from bot.mirror.git import GitMirror
 from bot.mirror.git import sweep as sweep_mirrors
 from bot.ports import Chat, Confinement, Host, Queue, Sandbox
+from bot.sandbox.cgroup import slots
 from bot.sandbox.egress import Egress
 from bot.sandbox.enclosure import Enclosure, unavailable
 from bot.sandbox.process import ProcessSandbox
@@ -269,8 +270,11 @@ class Wiring:
 
 
 def warm_up() -> None:
-    """Load what is slow to load the first time, so that the first change need not wait for it."""
+    """Load what is slow to load the first time, and find out once what commands can be run with, so that no run's
+    own process has to."""
     terraform.warm_up()
+    unavailable()
+    slots()
 
 
 def build_from_environment() -> Services:

@@ -60,7 +60,13 @@ class Executed:
 class Sandbox(Protocol):
     """Runs a tool's command. Raises ToolMissing when the program is not there."""
 
-    def run(self, execution: Execution) -> Executed: ...
+    def run(self, execution: Execution) -> Executed:
+        """To its end. Several may run at once."""
+        ...
+
+    def find(self, word: str) -> str:
+        """The file that the first word of a command stands for."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from typing import Final
 
 ROOT: Final = Path("/sys/fs/cgroup")
 PATIENCE: Final = 2.0
+FIRST_PAUSE: Final = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def _bound(place: Path, name: str, value: int) -> None:
 
 def _removed(place: Path) -> None:
     """Kill what is left inside, then remove it; a group that stays busy is left for the kernel's next boot."""
-    deadline = time.monotonic() + PATIENCE
+    deadline, pause = time.monotonic() + PATIENCE, FIRST_PAUSE
     while time.monotonic() < deadline:
         try:
             place.rmdir()
@@ -147,7 +148,8 @@ def _removed(place: Path) -> None:
             return
         except OSError:
             _kill_members(place)
-            time.sleep(0.01)
+            time.sleep(pause)  # who was killed leaves within a millisecond, or the machine is busy
+            pause = min(2 * pause, 0.05)
         else:
             return
 

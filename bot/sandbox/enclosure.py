@@ -108,9 +108,20 @@ def bubblewrap() -> str | None:
     return shutil.which("bwrap")
 
 
-@functools.cache
 def unavailable() -> str:
-    """Why commands cannot be isolated here, in words for the operator; empty when they can. Tried for real, once."""
+    """Why commands cannot be isolated here, in words for the operator; empty when they can. Tried for real until it
+    worked once; so what a busy machine refused is not held against it."""
+    if not _works:
+        if problem := _tried():
+            return problem
+        _works.append(True)
+    return ""
+
+
+_works: Final[list[bool]] = []
+
+
+def _tried() -> str:
     if sys.platform != "linux":
         return "isolation needs Linux namespaces"
     found = bubblewrap()

@@ -87,8 +87,10 @@ class ProcessSandbox:
     def _program(self, execution: Execution) -> str:
         """A path is one of the tree's own programs; a word is looked for where tools are."""
         word = execution.argv[0]
-        if "/" in word:
-            return str(execution.cwd / word)
+        return str(execution.cwd / word) if "/" in word else self.find(word)
+
+    def find(self, word: str) -> str:
+        """Where a tool is. Raises ToolMissing when it is nowhere."""
         program = shutil.which(word, path=self._path)
         if program is None:
             raise ToolMissing(f"{word} is not installed on this worker (looked in {self._path})")
@@ -117,8 +119,7 @@ class ProcessSandbox:
         )
         out = _Pump(process.stdout, execution.keep_bytes, None if execution.quiet else self._lines())
         err = _Pump(process.stderr, execution.keep_bytes, self._lines())
-        feeder = threading.Thread(target=_feed, args=(process, execution.stdin), daemon=True)
-        feeder.start()
+        _fed(process, execution.stdin)
         init = launch.started()
         ending = self._wait(process, init, execution, self._watchdog(process.pid, execution, home), started)
         _kill_group(process.pid, signal.SIGKILL)
@@ -261,6 +262,14 @@ class _Pump:
 
 def _decoder() -> codecs.IncrementalDecoder:
     return codecs.getincrementaldecoder("utf-8")("replace")
+
+
+def _fed(process: subprocess.Popen[bytes], data: bytes) -> None:
+    """Whoever does not read what it is given is not waited for."""
+    if data:
+        threading.Thread(target=_feed, args=(process, data), daemon=True).start()
+    elif process.stdin is not None:
+        process.stdin.close()
 
 
 def _feed(process: subprocess.Popen[bytes], data: bytes) -> None:

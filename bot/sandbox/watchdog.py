@@ -43,12 +43,13 @@ class Bounds:
 
 @dataclass(slots=True)
 class Watchdog:
-    """Watches what descends from one process. It only looks now and then, but that works without any rights."""
+    """Watches what descends from one process. It only looks now and then, but that works without any rights; most
+    commands are done before the first look, which costs as much as starting them."""
 
     root: int
     bounds: Bounds
     places: tuple[Path, ...]
-    _next: float = field(default=0.0)
+    _next: float = field(default_factory=lambda: time.monotonic() + EVERY)
     _next_files: float = field(default=0.0)
 
     def complaint(self) -> str:

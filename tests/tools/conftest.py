@@ -32,6 +32,9 @@ class Watched:
         self.commands.append(execution.argv)
         return self.sandbox.run(execution)
 
+    def find(self, word: str) -> str:
+        return self.sandbox.find(word)
+
 
 class Workshop:
     """One project's directory and cache; each job of it has a scratch directory of its own, as each run has."""

@@ -404,3 +404,11 @@ def test_there_is_nothing_to_unlock_when_nothing_is_locked(code: Any, deploy: An
     code(data("a", "1"))
     deploy()
     assert not TOOL.unlock(job("terraform", deploy=True), "*")
+
+
+def test_a_later_run_asks_for_no_version(code: Any, plan: Any, shop: Any) -> None:
+    code(data("a", "1"))
+    first, later = plan(), plan()
+
+    assert [words[1] for words in shop.commands].count("version") == 1
+    assert later.tool_version == first.tool_version

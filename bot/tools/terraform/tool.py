@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from bot.core.runs import Failure, FailureKind, Verification
 from bot.ports import Applied, Diagnostic, Executed, Execution, Found, Job, Planned, Source, Verified
 from bot.tools.outcome import last_words, require
 from bot.tools.terraform import layout, reading
+from bot.tools.terraform.version import known_version
 
 LOCK_FILE: Final = ".terraform.lock.hcl"
 LOCK_WAIT: Final = "60s"
@@ -53,7 +55,6 @@ class Terraform:
 
     def __init__(self, binary: str = "terraform") -> None:
         self._binary = binary
-        self._versions: dict[tuple[str, float], str] = {}
 
     # ------------------------------------------------------------------------------- without running it
 
@@ -89,12 +90,12 @@ class Terraform:
         """Initialise (skipped when nothing it depends on changed), then ``validate -json``; bad format only warns."""
         self._refuse_lost_state(job)
         self._init(job)
-        found: list[Diagnostic] = []
-        executed = self._run(job, "validate", "-json", quiet=True)
+        with ThreadPoolExecutor(1) as beside:
+            formatting = beside.submit(self._run, job, "fmt", "-check", "-list=true", "-no-color", quiet=True)
+            executed = self._run(job, "validate", "-json", quiet=True)
+            formatted = formatting.result()
         require(executed, f"{self._binary} validate", (0, 1))
-        for each in _json(executed.stdout).get("diagnostics", ()):
-            found.append(_diagnostic(job, each))
-        formatted = self._run(job, "fmt", "-check", "-list=true", "-no-color", quiet=True)
+        found = [_diagnostic(job, each) for each in _json(executed.stdout).get("diagnostics", ())]
         for name in formatted.stdout.decode("utf-8", "replace").split()[:10] if formatted.code == 3 else ():
             found.append(Diagnostic("warning", f"{name} is not formatted (`{self._binary} fmt`)"))
         return tuple(found)
@@ -277,19 +278,15 @@ class Terraform:
         )
 
     def _version(self, job: Job) -> str:
-        """Asked once for each binary as it is now."""
-        program = shutil.which(self._binary)
-        key = (program or self._binary, Path(program).stat().st_mtime if program else 0.0)
-        if key not in self._versions:
-            executed = self._run_version(job)
-            self._versions[key] = str(_json(executed.stdout).get("terraform_version", ""))
-        return self._versions[key]
+        """Asked once for each binary as it is now: every run is a new process, so the answer is kept in the cache."""
+        return known_version(job.cache, job.sandbox.find(self._binary), lambda: self._ask_version(job))
 
-    def _run_version(self, job: Job) -> Executed:
+    def _ask_version(self, job: Job) -> str:
         execution = Execution(
             (self._binary, "version", "-json"), job.scratch, {"CHECKPOINT_DISABLE": "1"}, timeout=60, quiet=True
         )
-        return require(job.sandbox.run(execution), f"{self._binary} version")
+        executed = require(job.sandbox.run(execution), f"{self._binary} version")
+        return str(_json(executed.stdout).get("terraform_version", ""))
 
 
 def _is_root(source: Source, files: list[str]) -> bool:
