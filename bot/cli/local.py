@@ -18,10 +18,10 @@ LIMIT = 1_000_000
 
 
 class LocalHost:
-    """Implements the port ``Host`` for ``headgate plan``."""
+    """Implements the port ``Host`` for ``headgate plan``; ``repository`` is where its two commits are."""
 
-    def __init__(self, checkout: Path, base_ref: str, base: str, head: str, now: datetime) -> None:
-        self._checkout = checkout
+    def __init__(self, repository: Path, base_ref: str, base: str, head: str, now: datetime) -> None:
+        self._repository = repository
         self._change = Change(
             ref=REF,
             title="this checkout",
@@ -80,9 +80,9 @@ class LocalHost:
         return self._change.base_ref
 
     def clone_url(self, repo: RepoRef) -> str:
-        """The checkout itself."""
+        """Where the checkout's commits can be fetched."""
         del repo
-        return str(self._checkout)
+        return str(self._repository)
 
     def git_credentials(self, repo: RepoRef) -> tuple[str, str] | None:
         """None are needed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,19 +20,21 @@ from bot.cli.options import json_option
 from bot.core.config.document import load
 from bot.core.config.repository import CONFIG_FILE
 from bot.core.errors import HostGone, ToolMissing
-from bot.core.rules import Environment, Grant, Isolation, Mode, RepoRules, SandboxRules, Settings
+from bot.core.rules import Environment, Grant, Isolation, Listen, Mode, RepoRules, SandboxRules, Settings
 from bot.core.runs import Run, RunState
 from bot.flow.advance import advance
 from bot.flow.run import execute
 from bot.flow.selecting import Selector
 from bot.flow.services import Services
-from bot.mirror.git import GitMirror
+from bot.mirror.git import GitMirror, pull_ref
 from bot.wiring import SilentQueue, Wiring
 from bot.work.process import current_holder
 
 
 @click.command()
-@click.option("--base", default="main", show_default=True, help="The target branch, one of this checkout.")
+@click.option(
+    "--base", default="main", show_default=True, help="The target: a branch, a remote's (origin/main), any commit."
+)
 @click.option(
     "--head", default="HEAD", show_default=True, help="The commit to plan; what is not committed is not seen."
 )
@@ -46,10 +49,11 @@ def command(base: str, head: str, names: tuple[str, ...], as_json: bool, color: 
         raise click.UsageError(f"not set here: {', '.join(missing)}")
     env = {name: os.environ[name] for name in names}
     root = Path(_git("rev-parse", "--show-toplevel"))
-    commits = _branch(base), _commit(head)
+    branch, commits = _branch(base), (_commit(base), _commit(head))
     with tempfile.TemporaryDirectory(prefix="headgate-plan-") as folder:
-        wiring = Wiring(Path(folder) / "none.yaml", _settings(Path(folder), root, base, env))
-        host = LocalHost(root, base, *commits, wiring.clock.now())
+        wiring = Wiring(Path(folder) / "none.yaml", _settings(Path(folder), root, branch, env))
+        offered = _offered(Path(folder) / "offered.git", branch, *commits)
+        host = LocalHost(offered, branch, *commits, wiring.clock.now())
         runs = _play(wiring, host)
     failed = any(run.state is not RunState.SUCCEEDED for run in runs)
     text = "\n\n".join(re.sub(r"^<!--.*?-->\n", "", body) for body in host.comments.values())
@@ -73,19 +77,33 @@ def _row(run: Run) -> dict[str, str | None]:
     }
 
 
-def _branch(name: str) -> str:
-    try:
-        return _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"refs/heads/{name}")
-    except click.UsageError:
-        hint = f"; if a remote has it: git branch {name} origin/{name}" if "/" not in name else ""
-        raise click.UsageError(f"no branch is called {name!r} in this checkout{hint}") from None
+def _branch(base: str) -> str:
+    """What the target is called in the comment: a branch's or tag's name, else the start of a commit's."""
+    commit = _commit(base)
+    full = _git("rev-parse", "--verify", "--symbolic-full-name", "--end-of-options", base)
+    found = re.fullmatch(r"refs/(?:heads|remotes|tags)/(.+)", full)
+    return found[1] if found else commit[:12]
 
 
 def _commit(name: str) -> str:
     try:
         return _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     except click.UsageError:
-        raise click.UsageError(f"no commit is called {name!r} in this checkout") from None
+        hint = f"; if a remote has it: origin/{name}" if "/" not in name and not name.startswith("-") else ""
+        raise click.UsageError(f"no commit is called {name!r} in this checkout{hint}") from None
+
+
+def _offered(place: Path, branch: str, base: str, head: str) -> Path:
+    """A repository like a host's, with the checkout's objects: the target is a branch there whatever it is here."""
+    _git("init", "--quiet", "--bare", str(place))
+    where = ("rev-parse", "--path-format=absolute", "--git-path")
+    (place / "objects" / "info" / "alternates").write_text(f"{_git(*where, 'objects')}\n")
+    shallow = Path(_git(*where, "shallow"))
+    if shallow.exists():
+        shutil.copyfile(shallow, place / "shallow")
+    _git(f"--git-dir={place}", "update-ref", f"refs/heads/{branch}", base)
+    _git(f"--git-dir={place}", "update-ref", pull_ref(REF.number), head)
+    return place
 
 
 def _git(*words: str) -> str:
@@ -100,16 +118,22 @@ def _git(*words: str) -> str:
     return done.stdout.strip()
 
 
-def _settings(folder: Path, root: Path, base: str, env: dict[str, str]) -> Settings:
+def _settings(folder: Path, root: Path, branch: str, env: dict[str, str]) -> Settings:
     """Everything is granted: it is your own checkout, your own credentials, and nothing is deployed."""
     grant = Grant(env=env)
     names = [*_environments(root), "local"]
     environments = {name: Environment(name, plan=grant, apply=grant) for name in names}
     globs = dict.fromkeys(names, ("**",))
-    rules = RepoRules(match=str(REPO), mode=Mode.COMMENT, branches=(base,), environments=globs, max_projects=10_000)
+    rules = RepoRules(match=str(REPO), mode=Mode.COMMENT, branches=(branch,), environments=globs, max_projects=10_000)
     # Nor is it anybody else's code: it runs as it would by hand.
     sandbox = SandboxRules(isolation=Isolation.OFF)
-    return Settings(data=str(folder), repositories=(rules,), environments=environments, sandbox=sandbox)
+    return Settings(
+        data=str(folder),
+        listen=Listen(pages=""),
+        repositories=(rules,),
+        environments=environments,
+        sandbox=sandbox,
+    )
 
 
 def _environments(root: Path) -> tuple[str, ...]:

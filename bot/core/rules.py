@@ -178,7 +178,7 @@ class Listen:
     webhooks: str = "127.0.0.1:8400"
     pages: str = "127.0.0.1:8401"
     public_url: str = ""
-    """How people reach the pages; links are made with it. Empty: ``http://`` + ``pages``."""
+    """How people reach the pages; links are made with it. Empty: ``http://`` + ``pages``, or no links without any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,8 @@ class Snapshot:
 
     ``sets`` holds every effect set named by a fingerprint that a decision may need. ``rival`` maps a project's
     name to other open changes on the same target. ``paused`` is the operator's reason, empty when not paused.
-    ``bot`` is our own login on the host; ``link`` the URL of this change's page.
+    ``bot`` is our own login on the host; ``link`` the URL of this change's page, empty
+    where nothing serves it.
     """
 
     now: datetime

@@ -262,7 +262,7 @@ def snapshot_of(
         frozen=services.store.frozen(ref.repo, memory.host.change.base_ref) if memory.host else "",
         paused=services.store.setting("paused") or "",
         bot=view.bot,
-        link=f"{public_url(services)}/changes/{ref.repo}/{ref.number}",
+        link=f"{url}/changes/{ref.repo}/{ref.number}" if (url := public_url(services)) else "",
         instance=settings.instance,
         comment_limit=view.comment_limit,
         review_has_sha=view.review_has_sha,
@@ -270,9 +270,9 @@ def snapshot_of(
 
 
 def public_url(services: Services) -> str:
-    """How people reach the pages, without a slash at the end."""
+    """How people reach the pages, without a slash at the end; empty where nothing serves them."""
     listen = services.settings.listen
-    return (listen.public_url or f"http://{listen.pages}").rstrip("/")
+    return (listen.public_url or (f"http://{listen.pages}" if listen.pages else "")).rstrip("/")
 
 
 def _sets(services: Services, memory: Memory, runs: tuple[Run, ...]) -> Mapping[str, EffectSet]:

@@ -35,6 +35,51 @@ def test_plan_prints_the_very_comment_the_change_gets_on_the_host(
     assert [(each["project"], each["state"]) for each in document["plans"]] == [("prod-web", "succeeded")]
 
 
+@pytest.mark.parametrize(
+    ("base", "called"),
+    [("origin/main", "origin/main"), ("HEAD~1", ""), ("v1", "v1"), ("refs/remotes/origin/main", "origin/main")],
+)
+def test_plan_takes_any_commit_as_its_target(
+    run: Run, world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, base: str, called: str
+) -> None:
+    world.pull({"prod/web/wanted": "a=2\nb=1\n"})
+    checkout = _clone(world, tmp_path, "topic-1")
+    subprocess.run(["git", "-C", str(checkout), "branch", "-q", "-D", "main"], check=True)
+    subprocess.run(["git", "-C", str(checkout), "tag", "v1", "origin/main"], check=True)
+    sha = subprocess.run(["git", "-C", str(checkout), "rev-parse", base], check=True, capture_output=True, text=True)
+    monkeypatch.chdir(checkout)
+    monkeypatch.setenv("LIVE", str(world.live))
+    result = run("plan", "--base", base, "--env", "LIVE", "--no-color")
+
+    assert result.exit_code == 0
+    assert "prod-web" in result.stdout and "b" in _details(result.stdout)
+    assert f"onto `{called or sha.stdout[:12]}`" in result.stdout
+
+
+def test_plan_works_in_a_shallow_clone(run: Run, world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.pull({"prod/web/wanted": "a=2\nb=1\n"})
+    place, words = tmp_path / "checkout", ("--depth", "2", "--no-single-branch")
+    subprocess.run(["git", "clone", "-q", *words, "-b", "topic-1", f"file://{_bare(tmp_path)}", place], check=True)
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("LIVE", str(world.live))
+    result = run("plan", "--base", "origin/main", "--env", "LIVE", "--no-color")
+
+    assert (result.exit_code, "prod-web" in result.stdout) == (0, True)
+
+
+@pytest.mark.parametrize("wanted", ["a=2\n", "nonsense\n"])
+def test_plan_links_to_nothing_because_nothing_serves_it(
+    run: Run, world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str
+) -> None:
+    world.pull({"prod/web/wanted": wanted})
+    monkeypatch.chdir(_clone(world, tmp_path, "topic-1"))
+    monkeypatch.setenv("LIVE", str(world.live))
+    result = run("plan", "--env", "LIVE", "--no-color")
+
+    assert "prod-web" in result.stdout
+    assert "](" not in result.stdout and "http" not in result.stdout
+
+
 def test_plan_of_what_changes_nothing_says_so(
     run: Run, world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,9 +106,9 @@ def test_a_plan_that_fails_is_shown_and_ends_with_1(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--base", "nosuch"), "no branch is called 'nosuch'"),
+        (("--base", "nosuch"), "no commit is called 'nosuch' in this checkout; if a remote has it: origin/nosuch"),
         (("--base", "main", "--head", "nosuch"), "no commit is called 'nosuch'"),
-        (("--base", "--git-dir"), "no branch is called '--git-dir'"),
+        (("--base", "--git-dir"), "no commit is called '--git-dir'"),
         (("--env", "NOT_SET_HERE"), "not set here: NOT_SET_HERE"),
     ],
 )
@@ -200,4 +245,4 @@ def _bare(tmp_path: Path) -> Path:
 
 def _details(face: str) -> str:
     """What the comment says of its one project's plan, links aside: the part that no rule of the operator touches."""
-    return re.sub(r"\(http[^)]*\)", "", face.partition("<details")[2].partition("</details>")[0])
+    return re.sub(r" · \[log\]\(http[^)]*\)", "", face.partition("<details")[2].partition("</details>")[0])

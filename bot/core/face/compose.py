@@ -238,9 +238,9 @@ def _section(snapshot: Snapshot, each: Affected, run: Run, effects: EffectSet) -
     tool = plain(f"{each.project.tool} {run.plan.tool_version if run.plan else ''}".strip())
     took = f" · {duration(run.plan.seconds)}" if run.plan else ""
     outcome = "failed" if run.state is RunState.FAILED else _result(snapshot, each, effects)
-    link = f"[log]({snapshot.link}/runs/{run.id})"
-    because = f"Affected because {plain_keeping_code('; '.join(each.because[:3]))} · {link}" if each.because else link
-    notes = [f"<sub>{because}</sub>"]
+    because = [f"Affected because {plain_keeping_code('; '.join(each.because[:3]))}"] if each.because else []
+    log = [f"[log]({snapshot.link}/runs/{run.id})"] if snapshot.link else []
+    notes = [f"<sub>{' · '.join((*because, *log))}</sub>"] if because or log else []
     if run.failure is not None:
         notes += [f"⛔ {plain(run.failure.message)}", *(f"- {plain(line)}" for line in run.failure.details[:10])]
     if run.plan is not None:
@@ -295,7 +295,8 @@ def _footer(snapshot: Snapshot) -> str:
     plan = f"Plan `{short}` · " if short else ""
     times = [run.finished_at for run in snapshot.runs if run.finished_at is not None]
     when = f"{clock(max(times), snapshot.now)} · " if times else ""
-    return f"{plan}{when}[details, log and history]({snapshot.link}) · `/plan` plans again · `/explain` · `/help`"
+    link = f"[details, log and history]({snapshot.link}) · " if snapshot.link else ""
+    return f"{plan}{when}{link}`/plan` plans again · `/explain` · `/help`"
 
 
 def _broken(snapshot: Snapshot) -> Face:

@@ -49,3 +49,4 @@ class Face:
     next: str = ""
     footer: str = ""
     link: str = ""
+    """Where everything can be seen; empty where nothing serves it, and nothing is linked then."""

@@ -32,7 +32,7 @@ def render(face: Face, *, limit: int, max_pages: int, instance: str) -> tuple[st
     first, rest = _fitting(dangers, budget - len(_frame(face, "", "")) - RESERVE)
     pages, left = _danger_pages(rest, budget, max_pages - 1)
     missing = len(left)
-    notice = f"\n> … and {missing} more, [all of them here]({face.link})" if missing else ""
+    notice = f"\n> … and {missing} more{_elsewhere(', ', 'all of them here', face.link)}" if missing else ""
     box = _danger_box(first, len(dangers)) + notice
     frame = _frame(face, box, "")
     details = _details(face, budget - len(frame) - 40)
@@ -68,7 +68,7 @@ def body_digest(body: str) -> str:
 
 
 def _numbered(body: str, number: int, count: int, instance: str, link: str) -> str:
-    page = f"\n<sub>Page {number} of {count} · [details]({link})</sub>" if count > 1 else ""
+    page = f"\n<sub>Page {number} of {count}{_elsewhere(' · ', 'details', link)}</sub>" if count > 1 else ""
     return f"{marker(instance, number)}\n{body}{page}"
 
 
@@ -162,13 +162,13 @@ def _details(face: Face, budget: int) -> str:
 
 
 def _left_out(count: int, link: str) -> str:
-    return f"Details of {count} projects do not fit here: [all of them]({link})" if count else ""
+    return f"Details of {count} projects do not fit here{_elsewhere(': ', 'all of them', link)}" if count else ""
 
 
 def _cut(texts: list[str], budget: int, link: str) -> str:
     used = itertools.accumulate((len(text) + 2 for text in texts), initial=120)
     kept = [text for text, so_far in zip(texts, itertools.islice(used, 1, None), strict=True) if so_far <= budget]
-    return "\n\n".join([*kept, f"Shown {len(kept)} of {len(texts)} projects: [all of them]({link})"])
+    return "\n\n".join([*kept, f"Shown {len(kept)} of {len(texts)} projects{_elsewhere(': ', 'all of them', link)}"])
 
 
 def _section(section: Section, detail: Detail, link: str) -> str:
@@ -182,11 +182,16 @@ def _section(section: Section, detail: Detail, link: str) -> str:
 
 
 def _degraded(effects: EffectSet, detail: Detail, link: str) -> str:
-    count = len(effects.resources)
+    count, everything = len(effects.resources), _elsewhere(": ", "all of it", link)
     match detail:
         case Detail.NAMES:
-            return f"Shown {count} of {count} resources, without values: [all of it]({link})"
+            return f"Shown {count} of {count} resources, without values{everything}"
         case Detail.ADDRESSES:
-            return f"Shown {count} of {count} resources, addresses only: [all of it]({link})"
+            return f"Shown {count} of {count} resources, addresses only{everything}"
         case _:
-            return f"Shown 0 of {count} resources ({counted(effects.counts())}): [all of them]({link})"
+            return f"Shown 0 of {count} resources ({counted(effects.counts())}){everything}"
+
+
+def _elsewhere(before: str, words: str, link: str) -> str:
+    """A link after what is left out here, where there is anything to link to."""
+    return f"{before}[{words}]({link})" if link else ""

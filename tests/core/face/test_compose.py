@@ -49,6 +49,13 @@ def test_nobody_known_who_could_approve_is_said(build: SimpleNamespace) -> None:
     assert "nobody is known; not ann" in face(build.a_snapshot(people={"ann": build.PEOPLE["ann"]})).next
 
 
+def test_a_comment_links_to_nothing_where_nothing_serves_it(build: SimpleNamespace) -> None:
+    served, alone = face(build.a_snapshot()), face(build.a_snapshot(link=""))
+    assert "](" in served.footer and "[log](" in served.sections[0].notes[0]
+    assert "](" not in alone.footer and "](" not in "".join(alone.sections[0].notes)
+    assert alone.footer.endswith("`/plan` plans again · `/explain` · `/help`")
+
+
 def test_ready_says_who_approved(build: SimpleNamespace) -> None:
     assert "✅ Approved by bo: ready to merge" in face(build.an_approved()).headline
     assert face(build.an_approved()).next.startswith("merge, or say `/merge`.")

@@ -104,6 +104,16 @@ def test_projects_that_do_not_fit_are_counted(build: SimpleNamespace) -> None:
     assert "Details of 40 projects do not fit here" in pages_of(face, 750, 1)[0]
 
 
+def test_nothing_is_linked_where_nothing_serves_it(build: SimpleNamespace) -> None:
+    for count, action in ((60, Action.CREATE), (300, Action.DELETE)):
+        face = replace(a_face(build, count, action), link="")
+        for limit in range(16000, 1800, -1000):
+            assert not [page for page in pages_of(face, limit, 3) if "](" in page]
+    sections = tuple(Section(f"p{n}", f"<b>p{n}</b>", build.an_effect_set()) for n in range(40))
+    assert "of 40 projects" in (page := pages_of(Face("> **h**", sections=sections), 3000, 1)[0])
+    assert "](" not in page + pages_of(Face("> **h**", sections=sections), 750, 1)[0]
+
+
 def test_a_long_table_says_how_many_rows_it_leaves_out() -> None:
     rows = tuple(Row((f"p{n}",), "prod", "x", "✅") for n in range(120))
     assert "… and 20 more" in pages_of(Face("> **h**", rows=rows))[0]
