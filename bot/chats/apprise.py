@@ -5,13 +5,18 @@ Messages are short text with a link, so that no service's limit cuts them (https
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 
-from apprise import Apprise, AppriseAsset
+from apprise import Apprise, AppriseAsset, NotifyFormat
 
 from bot.core.errors import HostBusy, HostDenied
 from bot.ports import Chat, Message
+
+for _talker in ("apprise", "urllib3"):
+    # Their own words hold URLs, and a destination's URL is its secret; what went wrong is said by us.
+    logging.getLogger(_talker).setLevel(logging.CRITICAL)
 
 BODY_LIMIT = 900
 """Characters; the smallest limit among the common services is 1,000."""
@@ -25,13 +30,15 @@ class AppriseChat:
 
     def send(self, message: Message) -> None:
         """Raises HostDenied for a URL that Apprise does not understand, HostBusy when sending failed."""
-        notifier = Apprise(asset=AppriseAsset(app_id="Headgate", async_mode=False, secure_logging=True))
+        asset = AppriseAsset(app_id="Headgate", async_mode=False, secure_logging=True, http_redirects=False)
+        notifier = Apprise(asset=asset)
         if not notifier.add(self._url()):
             raise HostDenied("Apprise does not understand this destination's URL")
         text = message.body if len(message.body) <= BODY_LIMIT else message.body[: BODY_LIMIT - 1] + "…"
         if message.url:
             text += f"\n{message.url}"
-        if not notifier.notify(title=message.title[:200], body=text):
+        # Plain text, so that it is escaped wherever a service takes HTML or Markdown: titles are strangers' words.
+        if not notifier.notify(title=message.title[:200], body=text, body_format=NotifyFormat.TEXT):
             raise HostBusy("the service did not take the message", 60.0)
 
 

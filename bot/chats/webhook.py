@@ -9,15 +9,22 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
 
 import requests
 
 from bot.core.errors import HostBusy, HostDenied
 from bot.ports import Chat, Message
 
+logging.getLogger("urllib3").setLevel(logging.INFO)
+"""Below that it writes down every path, and a webhook's path may be its secret."""
+
 TIMEOUT = 10.0
+LONGEST_PAUSE = 3600.0
+"""Seconds; whatever ``Retry-After`` asks for beyond it is asked for again."""
 
 
 class Webhook:
@@ -47,14 +54,22 @@ class Webhook:
             "X-Headgate-Delivery": hashlib.sha256(message.key.encode()).hexdigest()[:32],
             "X-Headgate-Signature": sign(self._secret(), int(time.time()), body),
         }
-        try:
-            answer = requests.post(self._url(), data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False)
-        except requests.RequestException as error:
-            raise HostBusy(f"the webhook cannot be reached ({type(error).__name__})") from None
-        if answer.status_code == 429 or answer.status_code >= 500:
-            raise HostBusy(f"the webhook answered {answer.status_code}", _retry_after(answer.headers))
-        if answer.status_code >= 300:
-            raise HostDenied(f"the webhook answered {answer.status_code}")
+        status, told = _post(self._url(), body, headers)
+        if status == 429 or status >= 500:
+            raise HostBusy(f"the webhook answered {status}", retry_after(told, time.time()))
+        if status >= 300:
+            raise HostDenied(f"the webhook answered {status}")
+
+
+def _post(url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str]]:
+    """Status and headers of the answer. Its body says nothing to us and may have no end: it is not read."""
+    try:
+        with requests.post(
+            url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False, stream=True
+        ) as answer:
+            return answer.status_code, answer.headers
+    except requests.RequestException as error:
+        raise HostBusy(f"the webhook cannot be reached ({type(error).__name__})") from None
 
 
 def sign(secret: str, at: int, body: bytes) -> str:
@@ -63,9 +78,16 @@ def sign(secret: str, at: int, body: bytes) -> str:
     return f"t={at},v1={mac}"
 
 
-def _retry_after(headers: Mapping[str, str]) -> float:
+def retry_after(headers: Mapping[str, str], now: float) -> float:
+    """Seconds that ``Retry-After`` asks for, written either way (RFC 9110, 10.2.3); 30 without a sensible one."""
     value = headers.get("Retry-After", "")
-    return min(float(value), 3600.0) if value.isdecimal() else 30.0
+    if value.isascii() and value.isdecimal():
+        return min(float(value), LONGEST_PAUSE)
+    try:
+        wanted = parsedate_to_datetime(value).timestamp() - now
+    except (ValueError, OverflowError):
+        return 30.0
+    return min(max(wanted, 1.0), LONGEST_PAUSE)
 
 
 def make(options: Mapping[str, str], secret: Callable[[str], str]) -> Chat:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from bot.core.errors import HostError
+from bot.core.errors import HeadgateError, HostBusy
 from bot.flow.services import Services
 
 log = logging.getLogger(__name__)
@@ -21,9 +21,10 @@ def notify(services: Services) -> int:
                 continue
             try:
                 chat.send(outbound.message)
-            except HostError as error:
+            except HeadgateError as error:
                 log.warning("chat %s: %s", outbound.destination, error)
-                services.store.not_sent(outbound, services.clock.now(), str(error)[:300])
+                wanted = error.retry_after if isinstance(error, HostBusy) else 0.0
+                services.store.not_sent(outbound, services.clock.now(), str(error)[:300], wanted)
             else:
                 services.store.sent(outbound)
                 count += 1

@@ -271,8 +271,9 @@ class Outbox(Protocol):
 
     def sent(self, outbound: Outbound) -> None: ...
 
-    def not_sent(self, outbound: Outbound, now: datetime, reason: str) -> None:
-        """Try again later with growing pauses; after the last attempt it is dead and counted."""
+    def not_sent(self, outbound: Outbound, now: datetime, reason: str, wanted: float = 0.0) -> None:
+        """Try again later with growing pauses, of at least the seconds ``wanted`` by the receiver;
+        after the last attempt it is dead and counted."""
         ...
 
 

@@ -70,10 +70,10 @@ def sent(connection: Connection, outbound: Outbound) -> None:
     connection.execute(update(outbox).where(outbox.c.id == outbound.id).values(state=SENT, reason=""))
 
 
-def not_sent(connection: Connection, outbound: Outbound, now: datetime, reason: str) -> None:
-    """It did not: wait longer each time, and give up after the last pause."""
+def not_sent(connection: Connection, outbound: Outbound, now: datetime, reason: str, wanted: float) -> None:
+    """It did not: wait longer each time, at least the seconds ``wanted``, and give up after the last pause."""
     attempts = outbound.attempts + 1
     state = WAITING if attempts <= len(PAUSES) else DEAD
-    due_at = now + PAUSES[min(attempts, len(PAUSES)) - 1]
+    due_at = now + max(PAUSES[min(attempts, len(PAUSES)) - 1], timedelta(seconds=wanted))
     ours = update(outbox).where(outbox.c.id == outbound.id, outbox.c.state == WAITING)
     connection.execute(ours.values(state=state, attempts=attempts, due_at=due_at, reason=reason[:1000]))

@@ -193,8 +193,8 @@ class SqlStore:
     def sent(self, outbound: Outbound) -> None:
         self._db.write(lambda c: outbox.sent(c, outbound))
 
-    def not_sent(self, outbound: Outbound, now: datetime, reason: str) -> None:
-        self._db.write(lambda c: outbox.not_sent(c, outbound, now, reason))
+    def not_sent(self, outbound: Outbound, now: datetime, reason: str, wanted: float = 0.0) -> None:
+        self._db.write(lambda c: outbox.not_sent(c, outbound, now, reason, wanted))
 
     # -------------------------------------------------------------------------------------------- the record
 

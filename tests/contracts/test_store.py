@@ -244,6 +244,16 @@ def test_a_message_that_never_arrives_is_tried_ever_more_rarely_and_then_counted
     assert store.due_messages(now + timedelta(days=99)) == ()
 
 
+def test_a_receiver_that_asks_for_a_longer_pause_gets_it(store, sample):
+    store.enqueue_messages((("ops", _message()),), sample.at)
+    (taken,) = store.due_messages(sample.at)
+    store.not_sent(taken, sample.at, "429", 300.0)
+    assert store.due_messages(sample.at + timedelta(seconds=299)) == ()
+    (again,) = store.due_messages(sample.at + timedelta(seconds=300))
+    store.not_sent(again, sample.at, "429", 1.0)
+    assert store.due_messages(sample.at + PAUSES[1] - timedelta(seconds=1)) == ()
+
+
 # -------------------------------------------------------------------------------------------------- settings
 
 
