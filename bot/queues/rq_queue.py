@@ -42,6 +42,11 @@ SOCKET_SECONDS: Final = 5
 REST_SECONDS: Final = 0.5
 """How long asks are dropped at once after one was lost: a request must not wait for a dead Redis again and again."""
 TRIES: Final = 5
+WAITS: Final = """
+local job = redis.call('GET', KEYS[1])
+return job and redis.call('LPOS', KEYS[2], job) and 1 or 0
+"""
+"""Whether the job that a note (first key) names waits in a list (second key): one call for what most asks end with."""
 
 
 def lane_of(kind: JobKind, lane: str) -> str:
@@ -56,6 +61,7 @@ class RqQueue:
         self._redis = redis
         self._description = description
         self._prefix = prefix
+        self._waits = redis.register_script(WAITS)
         self._down_until = 0.0
         self.lost = 0
         """Asks that could not be delivered since this process began."""
@@ -74,6 +80,8 @@ class RqQueue:
 
     def _ask(self, kind: JobKind, key: str, lane: str) -> None:
         queue, note = self.queue(lane), f"{self._prefix}:waiting:{lane}:{kind.value}:{key}"
+        if self._waits(keys=[note, queue.key]):
+            return
         with self._redis.pipeline() as pipe:
             for _ in range(TRIES):
                 try:
