@@ -46,7 +46,7 @@ WAITS: Final = """
 local job = redis.call('GET', KEYS[1])
 return job and redis.call('LPOS', KEYS[2], job) and 1 or 0
 """
-"""Whether the job that a note (first key) names waits in a list (second key): one call for what most asks end with."""
+"""Whether the job that a note (first key) names waits in a list (second key): one call, which most asks end with."""
 
 
 def lane_of(kind: JobKind, lane: str) -> str:

@@ -17,18 +17,30 @@ from bot.stores.schema import deliveries
 from bot.stores.schema import pushers as pusher_table
 
 
-def add(connection: Connection, delivery: Delivery) -> bool:
-    """Store it; a redelivery is marked unabsorbed again and gives False."""
-    values = {
-        "host": delivery.host,
-        "id": delivery.id,
-        "event": delivery.event,
-        "body": delivery.body,
-        "received_at": delivery.received_at,
-        "absorbed": False,
-        "outcome": "",
-    }
-    if connection.execute(_insertion(connection.dialect.name), values).first() is not None:
+def add(connection: Connection, many: Sequence[Delivery]) -> tuple[bool, ...]:
+    """Store them; one that was stored before is marked unabsorbed again and gives False."""
+    rows = [
+        {
+            "host": each.host,
+            "id": each.id,
+            "event": each.event,
+            "body": each.body,
+            "received_at": each.received_at,
+            "absorbed": False,
+            "outcome": "",
+        }
+        for each in many
+    ]
+    # A list is one statement for all, which costs more than one for each when there is only one.
+    stored = connection.execute(_insertion(connection.dialect.name), rows if len(rows) > 1 else rows[0])
+    fresh = {(row.host, row.id) for row in stored}
+    return tuple(_is_new(connection, each, fresh) for each in many)
+
+
+def _is_new(connection: Connection, delivery: Delivery, fresh: set[tuple[str, str]]) -> bool:
+    key = (delivery.host, delivery.id)
+    if key in fresh:
+        fresh.discard(key)  # of two alike that came together only one is new
         return True
     again = update(deliveries).where(deliveries.c.host == delivery.host, deliveries.c.id == delivery.id)
     connection.execute(again.values(absorbed=False, outcome=""))
@@ -39,7 +51,7 @@ def add(connection: Connection, delivery: Delivery) -> bool:
 def _insertion(dialect: str) -> Any:
     """Made once for each kind of database: making it costs more than carrying it out."""
     new = insertion(dialect, deliveries).on_conflict_do_nothing(index_elements=["host", "id"])
-    return new.returning(deliveries.c.seq)
+    return new.returning(deliveries.c.host, deliveries.c.id)
 
 
 def waiting(connection: Connection, limit: int) -> tuple[Delivery, ...]:

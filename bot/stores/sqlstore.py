@@ -64,7 +64,7 @@ class SqlStore:
         return self.add_deliveries((delivery,))[0]
 
     def add_deliveries(self, many: Sequence[Delivery]) -> tuple[bool, ...]:
-        return self._db.write(lambda c: tuple(deliveries.add(c, each) for each in many))
+        return self._db.write(lambda c: deliveries.add(c, many))
 
     def unabsorbed(self, limit: int = 100) -> tuple[Delivery, ...]:
         return self._db.read(lambda c: deliveries.waiting(c, limit))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import NotFound, RequestEntityTooLarge
@@ -47,7 +48,7 @@ def create_app(
         if len(body) > MAX_BODY:
             raise RequestEntityTooLarge
         try:
-            delivery = inbox.receive(dict(request.headers), body, clock.now())
+            delivery = inbox.receive(_headers(request.environ), body, clock.now())
         except SignatureError as error:
             log.warning("webhook for %s refused: %s", name, error)
             return _say(401, str(error))
@@ -69,6 +70,12 @@ def create_app(
 
     add_health(app, store, queue, ready)
     return app
+
+
+def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
+    """The request's headers (PEP 3333); Flask's view of them takes longer to copy than a signature to check."""
+    named = {name[5:].replace("_", "-"): value for name, value in environ.items() if name.startswith("HTTP_")}
+    return named | {"CONTENT-TYPE": environ.get("CONTENT_TYPE", "")}
 
 
 def _stored(store: Store, queue: Queue, deliveries: Sequence[Delivery]) -> tuple[bool, ...]:

@@ -19,7 +19,9 @@ def test_one_alone_is_done_at_once() -> None:
     assert Together(lambda items: [item * 2 for item in items]).do(4) == 8
 
 
-def crowd(work: Callable[[Sequence[int]], Sequence[int]], count: int) -> list[object]:
+def crowd(
+    work: Callable[[Sequence[int]], Sequence[int]], count: int, *, outcome: type[BaseException] = Exception
+) -> list[object]:
     """What everybody got who came while the first was still being served."""
     first, come = threading.Event(), threading.Event()
     batches: list[int] = []
@@ -36,7 +38,7 @@ def crowd(work: Callable[[Sequence[int]], Sequence[int]], count: int) -> list[ob
     def ask(number: int) -> object:
         try:
             return together.do(number)
-        except Exception as error:
+        except outcome as error:
             return error
 
     with ThreadPoolExecutor(count + 1) as pool:
@@ -101,3 +103,40 @@ def test_an_error_is_raised_where_it_was_asked_for() -> None:
 
     with pytest.raises(ValueError):
         Together(work).do(1)
+
+
+def test_when_the_thread_that_works_for_others_is_ended_they_work_for_themselves() -> None:
+    ended: list[int] = []
+
+    def work(items: Sequence[int]) -> Sequence[int]:
+        if len(items) > 1 and not ended:
+            ended.append(items[0])
+            raise SystemExit
+        return [item * 2 for item in items]
+
+    *results, batches = crowd(work, 5, outcome=BaseException)
+
+    [lost] = ended
+    assert [number for number, result in enumerate(results) if isinstance(result, SystemExit)] == [lost]
+    assert [result for result in results if not isinstance(result, SystemExit)] == [
+        number * 2 for number in range(6) if number != lost
+    ]
+    assert batches == [1, 5, 4]
+
+
+def test_after_any_outcome_the_next_who_comes_is_served() -> None:
+    outcomes: list[type[BaseException] | None] = [None, ValueError, SystemExit, Down, None]
+
+    def work(items: Sequence[int]) -> Sequence[int]:
+        outcome = outcomes[items[0]]
+        if outcome is not None:
+            raise outcome
+        return items
+
+    together: Together[int, int] = Together(work, shared=(Down,))
+    for number, outcome in enumerate(outcomes):
+        if outcome is None:
+            assert together.do(number) == number
+        else:
+            with pytest.raises(outcome):
+                together.do(number)
