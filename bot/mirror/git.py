@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,6 +22,8 @@ from bot.ports import MergeResult
 
 TREES_KEPT = 8
 TREE_IDS_KEPT = 1024
+IDLE = 3600.0
+"""Seconds after its last use during which a mirror is never swept away."""
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Headgate",
     "GIT_AUTHOR_EMAIL": "headgate@localhost",
@@ -99,7 +102,10 @@ class GitMirror:
         return self._git.text("rev-parse", f"refs/headgate/heads/{branch}^{{commit}}")
 
     def _create(self) -> None:
+        """Make it if it is not there; either way it was used just now."""
         if (self._git.directory / "HEAD").exists():
+            with contextlib.suppress(OSError):
+                os.utime(self._git.directory)
             return
         self._git.directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._exclusive():
@@ -113,8 +119,7 @@ class GitMirror:
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
         """One process at a time creates or fetches; readers need no lock."""
-        place = self._git.directory.with_suffix(".lock")
-        with place.open("w") as handle:
+        with _lock_of(self._git.directory).open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
 
@@ -223,16 +228,35 @@ class GitMirror:
         self._objects.close()
 
 
-def sweep(folder: Path, max_bytes: int) -> int:
-    """Remove the least recently used mirrors below ``folder`` until they fit; bytes removed."""
-    mirrors = sorted((path for path in folder.glob("*/*.git")), key=lambda path: path.stat().st_atime)
-    sizes = {path: sum(each.stat().st_size for each in path.rglob("*") if each.is_file()) for path in mirrors}
+def _lock_of(directory: Path) -> Path:
+    return directory.with_suffix(".lock")
+
+
+def sweep(folder: Path, max_bytes: int, idle: float = IDLE) -> int:
+    """Remove the least recently used mirrors below ``folder`` until they fit; bytes removed.
+
+    One that was used within ``idle`` seconds, or is being fetched into, stays whatever it weighs: who reads it
+    would take what vanishes for something that never was.
+    """
+    used = {path: path.stat().st_mtime for path in folder.glob("*/*.git")}
+    sizes = {path: sum(each.lstat().st_size for each in path.rglob("*") if each.is_file()) for path in used}
     total, removed = sum(sizes.values()), 0
-    for path in mirrors:
+    for path in sorted(used, key=used.__getitem__):
         if total - removed <= max_bytes:
             break
-        doomed = path.with_suffix(f".gone-{os.getpid()}")
-        path.rename(doomed)
-        shutil.rmtree(doomed, ignore_errors=True)
-        removed += sizes[path]
+        if time.time() - used[path] >= idle and _remove(path):
+            removed += sizes[path]
     return removed
+
+
+def _remove(mirror: Path) -> bool:
+    """Away with it, unless somebody fetches into it."""
+    with _lock_of(mirror).open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        doomed = mirror.with_suffix(f".gone-{os.getpid()}")
+        mirror.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+    return True

@@ -60,6 +60,10 @@ def _link(objects: Objects, path: str, name: str) -> str:
     landing = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
     if not target or target.startswith("/") or landing == ".." or landing.startswith("../"):
         raise HostDenied(f"the link {path!r} leaves the repository")
+    # "a/.." is where a link called "a" leads, not where it lies: only steps up that come first can be followed here.
+    steps = [step for step in target.split("/") if step not in ("", ".")]
+    if ".." in steps[next((place for place, step in enumerate(steps) if step != ".."), len(steps)) :]:
+        raise HostDenied(f"the link {path!r} goes up after it went down, so it may leave the repository")
     return target
 
 
