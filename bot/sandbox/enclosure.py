@@ -75,8 +75,10 @@ class Enclosure:
             yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
         for name in ("passwd", "group"):
             yield from ("--ro-bind", str(box / name), f"/etc/{name}")
-        folders = (*_interpreter(), *self.readable, *execution.readable, execution.cwd)
-        for path in (*folders, *_program(program, (*folders, self.tree))):
+        # What lies in the tree is seen as part of it: bound by itself, a link there would be followed out here.
+        cwd = () if execution.cwd.is_relative_to(self.tree) else (execution.cwd,)
+        folders = (*_interpreter(), *self.readable, *execution.readable, *cwd)
+        for path in (*folders, *_program(program, folders, self.tree)):
             yield from ("--ro-bind-try", str(path), str(path))
         for path in (box / "home", self.tree, *self.writable, *execution.writable):
             yield from ("--bind", str(path), str(path))
@@ -152,9 +154,12 @@ def _interpreter() -> tuple[Path, ...]:
     return tuple({Path(sys.prefix): None, Path(sys.base_prefix): None})
 
 
-def _program(program: str, folders: tuple[Path, ...]) -> list[Path]:
-    """A program outside the system is seen itself, and what its link points at; never its neighbours."""
+def _program(program: str, folders: tuple[Path, ...], tree: Path) -> list[Path]:
+    """A program outside the system is seen itself, and what its link points at; never its neighbours. A link in the
+    tree is the change's own and shows it nothing of the machine."""
     path = Path(program)
+    if path.is_relative_to(tree):
+        return []
     seen = (Path("/usr"), *folders)
     both = dict.fromkeys((path, path.resolve()))
     return [each for each in both if not any(each.is_relative_to(folder) for folder in seen)]

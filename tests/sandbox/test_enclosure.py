@@ -373,3 +373,24 @@ def test_an_exit_code_and_a_signal_are_told(walled: Callable[..., Walled]) -> No
 
     assert box.run("import sys; sys.exit(3)").code == 3
     assert box.run(f"import os; os.kill(os.getpid(), {int(signal.SIGTERM)})").code == 128 + signal.SIGTERM
+
+
+def test_a_link_that_a_command_put_in_the_trees_place_shows_nothing_to_the_next_one(
+    walled: Callable[..., Walled],
+) -> None:
+    box = walled()
+    outside = box.place / "outside"
+    outside.mkdir()
+    (outside / "key").write_text("secret-of-the-host")
+    program = outside / "program"
+    program.write_text("#!/bin/sh\necho secret-of-the-host\n")
+    program.chmod(0o755)
+    words = ("sh", "-c", 'ln -s "$0" live; ln -s "$0/program" run')
+    assert box.execute((*words, str(outside))).code == 0
+    with pytest.raises(ToolFailed, match="could not be isolated"):
+        box.execute(("sh", "-c", "cat key"), cwd=box.tree / "live")
+    with pytest.raises(ToolFailed, match="could not be isolated"):
+        box.execute(("./run",))
+    looked = box.execute(("sh", "-c", 'cat live/key "$0"/key; ls -a "$0"', str(outside)))
+    assert b"secret-of-the-host" not in looked.stdout
+    assert "secret-of-the-host" not in box.log

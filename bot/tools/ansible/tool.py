@@ -18,11 +18,13 @@ from bot.core.errors import ToolError, ToolFailed
 from bot.core.project import Project
 from bot.core.runs import Failure, FailureKind, Verification
 from bot.ports import Applied, Diagnostic, Executed, Execution, Found, Job, Planned, Source, Verified
+from bot.tools import leavings
 from bot.tools.ansible import events
 from bot.tools.outcome import last_words, require
 
 CALLBACK: Final = Path(__file__).parent / "callback"
 LARGEST: Final = 300_000
+EVENT_BYTES: Final = 256 * 2**20
 
 _LIST: Final = {"type": "array", "items": {"type": "string", "maxLength": 500}, "maxItems": 50}
 OPTIONS: Final[Mapping[str, object]] = {
@@ -129,7 +131,7 @@ class Ansible:
     def _checked(self, job: Job, name: str) -> events.Story:
         place = job.scratch / f"{name}.events"
         executed = self._play(job, "--check", "--diff", record=place)
-        story = _story(place)
+        story = _story(job, place)
         broken = events.failures(story)
         if broken:
             raise ToolFailed(broken[0], broken)
@@ -147,7 +149,7 @@ class Ansible:
         hosts = json.loads(planned.artifact)["hosts"]
         place = job.scratch / "apply.events"
         executed = self._play(job, "--diff", "--limit", ",".join(hosts), record=place)
-        story = _story(place)
+        story = _story(job, place)
         done, broken = events.changed(story), events.failures(story)
         if executed.code == 0 and not executed.timed_out:
             return Applied(done)
@@ -229,9 +231,10 @@ class Ansible:
         return self._version
 
 
-def _story(place: Path) -> events.Story:
-    text = place.read_text(errors="replace") if place.exists() else ""
-    return events.read(text.splitlines())
+def _story(job: Job, place: Path) -> events.Story:
+    """What the callback told; a step of the playbook may have put something else in its place."""
+    text = leavings.read(job.scratch, place.name, EVENT_BYTES) or b""
+    return events.read(text.decode("utf-8", "replace").splitlines())
 
 
 def _listed(project: Project, name: str) -> Sequence[str]:

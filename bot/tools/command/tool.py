@@ -16,6 +16,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +29,7 @@ from bot.core.flatten import Masks, leaves
 from bot.core.project import Project
 from bot.core.runs import Failure, FailureKind, Verification
 from bot.ports import Applied, Diagnostic, Execution, Found, Job, Planned, Source, Verified
+from bot.tools import leavings
 from bot.tools.outcome import last_words, require
 
 PLAN_BYTES: Final = 8 * 2**20
@@ -99,8 +101,7 @@ class Command:
 
     def plan(self, job: Job) -> Planned:
         """Run ``plan`` in a fresh plan directory, which becomes the artifact."""
-        folder = job.scratch / "plan"
-        folder.mkdir()
+        folder = _fresh(job, "plan")
         by_code = job.project.options.get("exit_codes") is True
         codes = (0, CHANGED) if by_code else (0,)
         executed = require(_run(job, "plan", folder, timeout=job.timeout), "`plan`", codes)
@@ -109,13 +110,11 @@ class Command:
         text = executed.stdout.decode("utf-8", "replace").strip()
         opaque = by_code and not text.startswith("{")
         effects = _opaque(executed.code) if opaque else _effects(text, job.key)
-        (folder / "plan.json").write_text(text or "{}")
-        return Planned(effects, "", artifact=_pack(folder))
+        return Planned(effects, "", artifact=_pack(job, folder, text or "{}"))
 
     def apply(self, job: Job, planned: Planned) -> Applied:
         """Run ``apply`` with exactly the planned directory."""
-        folder = job.scratch / "apply"
-        folder.mkdir()
+        folder = _fresh(job, "apply")
         _unpack(planned.artifact, folder)
         executed = _run(job, "apply", folder, timeout=job.timeout, deploy=True)
         if executed.code == 0 and not executed.timed_out:
@@ -132,9 +131,6 @@ class Command:
             if executed.code == 0 and not executed.timed_out:
                 return Verified(Verification.VERIFIED)
             return Verified(Verification.INCOMPLETE, notes=last_words(executed))
-        again = job.scratch / "plan"
-        if again.exists():
-            again.rename(job.scratch / "planned")
         try:
             remaining = self.plan(job).effects
         except ToolError as error:
@@ -210,18 +206,22 @@ def _nested(paths: Mapping[str, bool]) -> object:
     return tree
 
 
-def _pack(folder: Path) -> bytes:
-    """The plan directory as a tar: regular files only, the same bytes for the same content."""
-    buffer, total = io.BytesIO(), 0
+def _fresh(job: Job, name: str) -> Path:
+    """A new directory under a name that no earlier command of the run can have foreseen."""
+    return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=job.scratch))
+
+
+def _pack(job: Job, folder: Path, document: str) -> bytes:
+    """The plan directory and the printed document as a tar: regular files only, the same bytes for the same content.
+
+    The document goes in from here and never by way of the directory, where a command may have laid a link.
+    """
+    found = leavings.contents(job.scratch, folder.name, ARTIFACT_BYTES)
+    found["plan.json"] = document.encode()
+    buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for path in sorted(folder.rglob("*")):
-            if not path.is_file() or path.is_symlink():
-                continue
-            data = path.read_bytes()
-            total += len(data)
-            if total > ARTIFACT_BYTES:
-                raise ToolFailed(f"the plan directory has more than {ARTIFACT_BYTES} bytes")
-            entry = tarfile.TarInfo(str(path.relative_to(folder)))
+        for name, data in sorted(found.items()):
+            entry = tarfile.TarInfo(name)
             entry.size, entry.mode = len(data), 0o600
             tar.addfile(entry, io.BytesIO(data))
     return buffer.getvalue()

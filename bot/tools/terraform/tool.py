@@ -16,6 +16,7 @@ from bot.core.errors import ToolError, ToolFailed
 from bot.core.project import Project
 from bot.core.runs import Failure, FailureKind, Verification
 from bot.ports import Applied, Diagnostic, Executed, Execution, Found, Job, Planned, Source, Verified
+from bot.tools import leavings
 from bot.tools.outcome import last_words, require
 from bot.tools.terraform import layout, reading
 from bot.tools.terraform.version import known_version
@@ -23,6 +24,11 @@ from bot.tools.terraform.version import known_version
 LOCK_FILE: Final = ".terraform.lock.hcl"
 LOCK_WAIT: Final = "60s"
 PLAN_FILE: Final = "plan.tfplan"
+ERRORED: Final = "errored.tfstate"
+LARGEST: Final = 256 * 2**20
+"""Bytes of a plan, in either of its forms, and of a state."""
+SOURCE_BYTES: Final = 16 * 2**20
+SMALL: Final = 4096
 CHANGED: Final = 2
 LOCKED: Final = "Error acquiring the state lock"
 HELD_ID: Final = re.compile(r"already locked: ID=(\w[\w-]*)")
@@ -102,9 +108,8 @@ class Terraform:
 
     def _refuse_lost_state(self, job: Job) -> None:
         """State in the throw-away checkout would be lost with it."""
-        texts = {path.name: path.read_bytes() for path in job.directory.glob("*.tf")}
         kind, body = "", {}
-        for text in texts.values():
+        for text in _code(job):
             for block in layout.parse(text).get("terraform", []):
                 for declared in block.get("backend", []) or []:
                     kind, body = next(iter(declared.items()))
@@ -119,12 +124,12 @@ class Terraform:
     def _init(self, job: Job) -> None:
         """``init``, unless lock file, backend, modules and version are what they were when it last succeeded."""
         folder = self._data_dir(job)
-        stamp = folder / "headgate.stamp"
+        stamp = f"{folder.name}/headgate.stamp"
         wanted = self._init_digest(job)
-        if stamp.exists() and stamp.read_text() == wanted:
+        if leavings.read(job.cache, stamp, SMALL) == wanted.encode():
             return
         words = ["init", "-input=false", "-no-color", "-reconfigure"]
-        if (job.directory / LOCK_FILE).exists():
+        if _source(job, LOCK_FILE) is not None:
             words.append("-lockfile=readonly")
         words += [f"-backend-config={name}" for name in _listed(job.project, "backend_config")]
         executed = self._run(job, *words)
@@ -136,15 +141,14 @@ class Terraform:
                 self._run(job, "workspace", "select", "-or-create", "-no-color", job.project.workspace),
                 f"{self._binary} workspace select",
             )
-        stamp.write_text(wanted)  # only now: whatever failed above must be tried again by the next run
+        leavings.put(job.cache, stamp, wanted.encode())  # only now: whatever failed above must be tried again
 
     def _init_digest(self, job: Job) -> str:
         mix = hashlib.sha256(self._version(job).encode())
-        lock = job.directory / LOCK_FILE
-        mix.update(lock.read_bytes() if lock.exists() else b"")
-        mix.update(str(job.directory).encode() if _has_modules(job) else b"")
-        for path in sorted(job.directory.glob("*.tf")):
-            parsed = layout.parse(path.read_bytes())
+        mix.update(_source(job, LOCK_FILE) or b"")
+        parsed_files = [layout.parse(text) for text in _code(job)]
+        mix.update(str(job.directory).encode() if any(each.get("module") for each in parsed_files) else b"")
+        for parsed in parsed_files:
             parts = {name: parsed.get(name) for name in ("terraform", "module", "provider")}
             mix.update(json.dumps(parts, sort_keys=True, default=str).encode())
         mix.update(repr(sorted(job.project.options.items())).encode() + job.project.workspace.encode())
@@ -152,7 +156,7 @@ class Terraform:
 
     def _data_dir(self, job: Job) -> Path:
         """``.terraform`` of this project; deploys and plans have their own, as they run with other credentials."""
-        folder = job.cache / f"{self._binary}-{'deploy' if job.deploy else 'plan'}"
+        folder = job.cache / f"{Path(self._binary).name}-{'deploy' if job.deploy else 'plan'}"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
@@ -172,7 +176,9 @@ class Terraform:
             raise ToolFailed("the plan is too large to be read")
         document = _json(shown.stdout)
         reading.tell_secrets(document, job.secret)
-        artifact = place.read_bytes()
+        artifact = leavings.read(job.scratch, PLAN_FILE, LARGEST)
+        if artifact is None:
+            raise ToolFailed(f"{self._binary} plan left no plan file")
         return Planned(
             effects=reading.effects(document, job.key),
             tool_version=self._version(job),
@@ -191,16 +197,14 @@ class Terraform:
 
     def apply(self, job: Job, planned: Planned) -> Applied:
         """Apply the plan file itself; what was done is read from the event stream, even when it stops half-way."""
-        place = job.scratch / "apply.tfplan"
-        place.write_bytes(planned.artifact)
-        place.chmod(0o600)
+        place = leavings.put(job.scratch, "apply.tfplan", planned.artifact)
         executed = self._run(job, "apply", "-input=false", "-json", f"-lock-timeout={LOCK_WAIT}", str(place))
         done, errors = _followed(executed.stdout)
         if executed.code == 0 and not executed.timed_out:
             return Applied(done)
         words = tuple(errors) or last_words(executed)
         text = " ".join(words)
-        lost = " (errored.tfstate was kept in the project's cache)" if _keep_errored(job) else ""
+        lost = _keep_errored(job)
         if executed.timed_out:
             why = "it took too long and was interrupted gently"
             return Applied(done, Failure(FailureKind.TIMEOUT, why + lost, words))
@@ -273,7 +277,7 @@ class Terraform:
                 quiet=quiet,
                 network=True,
                 dies_with_parent=words[0] != "apply",
-                keep_bytes=256 * 2**20 if words[0] == "show" else 32 * 2**20,
+                keep_bytes=LARGEST if words[0] == "show" else 32 * 2**20,
             )
         )
 
@@ -298,8 +302,17 @@ def _listed(project: Project, name: str) -> Sequence[str]:
     return [str(each) for each in value] if isinstance(value, list | tuple) else []
 
 
-def _has_modules(job: Job) -> bool:
-    return any(layout.parse(path.read_bytes()).get("module") for path in job.directory.glob("*.tf"))
+def _source(job: Job, name: str) -> bytes | None:
+    """A file of the project's directory, which a command may have changed since it was checked out."""
+    place = (job.directory / name).relative_to(job.root)
+    return leavings.read(job.root, place.as_posix(), SOURCE_BYTES, links=True)
+
+
+def _code(job: Job) -> list[bytes]:
+    """The project's ``.tf`` files, by name."""
+    place = job.directory.relative_to(job.root).as_posix()
+    named = [name for name in leavings.names(job.root, place) if name.endswith(".tf")]
+    return [text for name in named if (text := _source(job, name)) is not None]
 
 
 def _json(text: bytes) -> Mapping[str, Any]:
@@ -340,12 +353,14 @@ def _followed(stream: bytes) -> tuple[tuple[str, ...], list[str]]:
     return tuple(done), errors
 
 
-def _keep_errored(job: Job) -> bool:
-    """A state that could not be written is the only record of what was done."""
-    left = job.directory / "errored.tfstate"
-    if not left.exists():
-        return False
-    kept = job.cache / f"errored-{job.run_id}.tfstate"
-    shutil.copyfile(left, kept)
-    kept.chmod(0o600)
-    return True
+def _keep_errored(job: Job) -> str:
+    """What to say of a state that could not be written: it is the only record of what was done, so it is kept."""
+    left = (job.directory / ERRORED).relative_to(job.root).as_posix()
+    try:
+        state = leavings.read(job.root, left, LARGEST)
+    except ToolFailed as error:
+        return f" ({error})"
+    if state is None:
+        return ""
+    leavings.put(job.cache, f"errored-{job.run_id}.tfstate", state)
+    return f" ({ERRORED} was kept in the project's cache)"

@@ -7,7 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from bot.core.errors import ToolFailed
+from bot.tools import leavings
+
 SCRIPT: Final = b"#!"
+LONGEST: Final = 10_000
 
 
 def known_version(cache: Path, program: str, ask: Callable[[], str]) -> str:
@@ -20,14 +24,14 @@ def known_version(cache: Path, program: str, ask: Callable[[], str]) -> str:
     with place.open("rb") as file:
         if file.read(len(SCRIPT)) == SCRIPT:
             return ask()
-    note = cache / f"{place.name}.version"
+    note = f"{place.name}.version"
     identity = [program, found.st_size, found.st_mtime_ns, found.st_ino]
     try:
-        kept = json.loads(note.read_text())
+        kept = json.loads(leavings.read(cache, note, LONGEST) or b"")
         if kept["binary"] == identity:
             return str(kept["version"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ToolFailed, ValueError, KeyError, TypeError):
         pass  # never asked, or half written
     version = ask()
-    note.write_text(json.dumps({"binary": identity, "version": version}))
+    leavings.put(cache, note, json.dumps({"binary": identity, "version": version}).encode())
     return version
