@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import machine
 import msgspec
 
 from bot.core.compare import match
@@ -79,6 +80,7 @@ def best(work: Callable[[], T]) -> tuple[float, T]:
 
 def main() -> int:
     """One line per step; exit code 1 when their sum is over the limit."""
+    machine.say()
     text = json.dumps({"resource_changes": [resource(number) for number in range(RESOURCES)]}).encode()
     bare, plan = best(lambda: msgspec.json.decode(text))
     made, found = best(lambda: effects(plan, KEY))

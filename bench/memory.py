@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
+import machine
 import psutil
+from served import free_port, headgate_serve
 
-ROOT = Path(__file__).resolve().parent.parent
 WANTED = 400.0
-SETTLE = 5.0
-"""Seconds after the first answer: sweeps have run by then, and what is loaded late is loaded."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def pss(pid: int) -> float:
@@ -57,18 +44,6 @@ def settings(folder: Path, port: int) -> Path:
     return path
 
 
-def wait_until_up(port: int, limit: float = 60.0) -> None:
-    deadline = time.monotonic() + limit
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2).close()
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-        else:
-            return
-    raise SystemExit("headgate serve did not answer")
-
-
 def role(process: psutil.Process) -> str:
     words = process.cmdline()
     if "bot.cli" in words:
@@ -78,23 +53,12 @@ def role(process: psutil.Process) -> str:
 
 def main() -> int:
     """One line per process; exit code 1 when the sum is over the limit."""
+    machine.say()
     with tempfile.TemporaryDirectory(prefix="headgate-memory-") as folder:
         port = free_port()
         path = settings(Path(folder), port)
-        serve = subprocess.Popen(
-            [sys.executable, "-m", "bot.cli", "serve", "--config", str(path)],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            wait_until_up(port)
-            time.sleep(SETTLE)
-            parent = psutil.Process(serve.pid)
+        with headgate_serve(path, port) as parent:
             rows = [(role(each), pss(each.pid)) for each in (parent, *parent.children(recursive=True))]
-        finally:
-            serve.send_signal(signal.SIGTERM)
-            serve.wait(120)
     total, bare = sum(weight for _, weight in rows), bare_python()
     print(f"{'process':<34}{'PSS MB':>9}{'of bare python':>16}")
     for name, weight in rows:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import machine
+
 from bot.core.redaction import HIDDEN, Redactor
 
 WANTED = 50.0
@@ -73,6 +75,7 @@ def speed(known: list[str]) -> tuple[float, float]:
 
 def main() -> int:
     """One line per number of secrets; exit code 1 when the last is under the goal."""
+    machine.say()
     print(f"{'secrets':>8}{'MB/s':>10}{'of goal':>9}{'bare':>8}{'ratio':>9}{'compile':>9}")
     found = 0.0
     for count in CASES:

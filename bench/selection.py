@@ -8,6 +8,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import machine
+
 from bot.core.affected import affected
 from bot.core.project import Layout, Project
 
@@ -50,6 +52,7 @@ def changed_files() -> list[str]:
 
 def main() -> int:
     """One line per case; exit code 1 when the slowest is over the limit."""
+    machine.say()
     base, head, files = layout(), layout(), changed_files()
     slowest = 0.0
     print(f"{'case':<34}{'affected':>10}{'seconds':>10}{'of limit':>10}")

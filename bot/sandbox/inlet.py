@@ -5,21 +5,26 @@ hands the listening socket out over the Unix socket DESCRIPTOR, and becomes the 
 outside is the proxy; nothing of ours stays inside.
 """
 
-import os
-import socket
+# The C modules alone: what ``socket`` and ``os`` import beside them would cost every command more than the walls do.
+import _socket
+import posix
 import sys
 
 
 def main() -> None:
     """Never returns."""
     descriptor, port, program = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    with socket.socket(fileno=descriptor) as outside, socket.socket() as door:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        door.bind(("127.0.0.1", port))
-        door.listen(64)
-        socket.send_fds(outside, [b"x"], [door.fileno()])
-        outside.recv(1)
-    os.execv(program, sys.argv[3:])  # noqa: S606 - it becomes the command
+    outside = _socket.socket(fileno=descriptor)
+    door = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+    door.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+    door.bind(("127.0.0.1", port))
+    door.listen(64)
+    number = door.fileno().to_bytes(4, sys.byteorder)
+    outside.sendmsg([b"x"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, number)])
+    outside.recv(1)
+    door.close()
+    outside.close()
+    posix.execv(program, sys.argv[3:])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,130 @@
+"""Prints what isolation adds to a command, and to a real plan: each isolated one beside the same one without.
+
+Isolated: namespaces, the seccomp filter, a control group, bounds; and, where the operator lists destinations, the
+proxy. Without: the same code path with none of them. Wanted: under 30 ms for a command, under 5 % of a real plan.
+"""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import machine
+
+from bot.core.destinations import Destination
+from bot.core.project import Project
+from bot.core.redaction import Redactor
+from bot.core.rules import SandboxRules
+from bot.ports import Execution, Job
+from bot.sandbox.egress import Egress
+from bot.sandbox.enclosure import Enclosure, unavailable
+from bot.sandbox.process import ProcessSandbox
+from bot.sandbox.watchdog import Bounds
+from bot.tools.terraform.tool import Terraform
+
+WANTED_MS, WANTED_SHARE = 30.0, 1.05
+COMMANDS, PLANS = 40, 5
+RESOURCES = 1500
+MAIN = """\
+terraform {{
+  backend "local" {{
+    path = "{state}"
+  }}
+}}
+"""
+
+
+def sandbox(tree: Path, live: Path, *, walls: bool, proxy: bool = False) -> ProcessSandbox:
+    """As a run gets it with the default settings; or with nothing around its commands."""
+    rules = SandboxRules()
+    return ProcessSandbox(
+        log=lambda _: None,
+        redactor=Redactor(()),
+        cancelled=lambda: False,
+        enclosure=Enclosure("bench", tree, (live,)) if walls else None,
+        bounds=Bounds(rules.processes, rules.memory, rules.disk) if walls else Bounds(kernel=False),
+        egress=Egress((Destination("registry.terraform.io", 443),), lambda _: None) if proxy else None,
+    )
+
+
+def pairs(times: int, ours: Callable[[], object], bare: Callable[[], object]) -> tuple[float, float]:
+    """Median seconds of both, in turns, after one of each that is not counted."""
+    took: tuple[list[float], list[float]] = ([], [])
+    for turn in range(times + 1):
+        for each, work in zip(took, (ours, bare), strict=True):
+            start = time.perf_counter()
+            work()
+            if turn:
+                each.append(time.perf_counter() - start)
+    return statistics.median(took[0]), statistics.median(took[1])
+
+
+def command(tree: Path, words: tuple[str, ...], *, proxy: bool = False) -> tuple[float, float]:
+    """One command, isolated and not."""
+    execution = Execution(words, tree, {"CHECKPOINT_DISABLE": "1"}, quiet=True, network=True)
+
+    def run(box: ProcessSandbox) -> None:
+        if box.run(execution).code:
+            raise SystemExit(f"{words[0]} failed")
+
+    walled, bare = sandbox(tree, tree, walls=True, proxy=proxy), sandbox(tree, tree, walls=False)
+    return pairs(COMMANDS, lambda: run(walled), lambda: run(bare))
+
+
+def plan(folder: Path) -> tuple[float, float]:
+    """All commands of a plan of 1,500 resources, initialised before: validate, fmt, plan, show."""
+    tree, live = folder / "tree", folder / "live"
+    (tree / "web").mkdir()
+    live.mkdir()
+    blocks = (f'\nresource "terraform_data" "r{each}" {{\n  input = "{each}"\n}}\n' for each in range(RESOURCES))
+    (tree / "web" / "main.tf").write_text(MAIN.format(state=live / "web.tfstate") + "".join(blocks))
+    tool = Terraform()
+
+    def run(kind: str) -> None:
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            cache = folder / f"cache-{kind}"
+            cache.mkdir(exist_ok=True)
+            box = sandbox(tree, live, walls=kind == "walls")
+            job = Job("bench", Project("web", "web", "terraform"), tree, tree / "web", Path(scratch), cache, box, {},
+                      b"k" * 32, lambda _: None)  # fmt: skip
+            tool.validate(job)
+            if len(tool.plan(job).effects.resources) != RESOURCES:
+                raise SystemExit("this is not the plan that was to be measured")
+
+    return pairs(PLANS, lambda: run("walls"), lambda: run("none"))
+
+
+def main() -> int:
+    """One line per command and one for the plan; exit code 1 when a goal is missed."""
+    machine.say()
+    if problem := unavailable():
+        raise SystemExit(f"nothing to measure: {problem}")
+    with tempfile.TemporaryDirectory(prefix="headgate-sandbox-") as name:
+        folder = Path(name)
+        (folder / "tree").mkdir()
+        rows = {"true": command(folder / "tree", ("true",)),
+                "true, with the proxy": command(folder / "tree", ("true",), proxy=True),
+                "python3 -c pass": command(folder / "tree", ("python3", "-c", "pass"))}  # fmt: skip
+        if shutil.which("terraform"):
+            rows["terraform version"] = command(folder / "tree", ("terraform", "version"))
+            rows[f"a Terraform plan, {RESOURCES:,} resources"] = plan(folder)
+    print(f"{'':<36}{'isolated ms':>12}{'not ms':>9}{'ratio':>8}{'added ms':>10}{'wanted':>12}")
+    missed = False
+    for words, (ours, bare) in rows.items():
+        whole = "plan" in words
+        missed = missed or (ours / bare >= WANTED_SHARE if whole else 1000 * (ours - bare) >= WANTED_MS)
+        goal = f"ratio {WANTED_SHARE}" if whole else f"{WANTED_MS:.0f} ms"
+        figures = f"{1000 * ours:>12.1f}{1000 * bare:>9.1f}{ours / bare:>8.2f}{1000 * (ours - bare):>10.1f}"
+        print(f"{words:<36}{figures}{goal:>12}")
+    return int(missed)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
