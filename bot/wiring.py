@@ -241,7 +241,7 @@ class Wiring:
             sandbox=self.sandbox,
             credentials=self.credentials,
             data=self.data,
-            identity=f"{socket.gethostname()}:{os.getpid()}:{threading.get_native_id()}",
+            identity=identity(),
         )
 
     def log_reader(self, store: SqlStore) -> Callable[[str, int], tuple[str, int, bool]]:
@@ -275,6 +275,22 @@ def warm_up() -> None:
     terraform.warm_up()
     unavailable()
     slots()
+
+
+def identity() -> str:
+    """Names this thread of this process among all that share a store."""
+    return f"{socket.gethostname()}:{os.getpid()}:{threading.get_native_id()}"
+
+
+def rehearse(services: Services) -> None:
+    """Let the store compile what a run's own process will say to it. Leaves no connection open: it could not be
+    used in processes forked from this one. Raises StoreDown."""
+    store = services.store
+    if isinstance(store, SqlStore):
+        try:
+            store.rehearse()
+        finally:
+            store.close()
 
 
 def build_from_environment() -> Services:

@@ -43,11 +43,11 @@ def command(config: str, environments: tuple[str, ...], kind: str) -> None:
             known = ", ".join(wiring.settings.environments) or "none"
             raise click.UsageError(f"no environment is called {name!r} in the settings; there are: {known}")
     stop = stop_on_signals()
+    store = wiring.store()
+    store.migrate()
     supervisor = Supervisor(CHILD, ("bot.work.child", "bot.work.warm"))
     supervisor.warm()
     warm_up()
-    store = wiring.store()
-    store.migrate()
     queue = open_queue(wiring, consumes=True)
     services = wiring.services(queue, store)
     jobs = Jobs(services, supervisor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import weakref
@@ -45,6 +46,10 @@ def insertion(dialect: str, table: Table) -> Any:
     return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
+class _Undo(Exception):
+    """Ends a transaction that was never meant to be kept."""
+
+
 class Database:
     """Engine and transaction runner. Work is a function of a connection, so that it can be run again."""
 
@@ -72,6 +77,16 @@ class Database:
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in one write transaction: all or nothing. Raises StoreDown, and what ``work`` raises."""
         return self._run(work, write=True)
+
+    def undone(self, work: Callable[[Connection], object]) -> None:
+        """Run ``work`` in one write transaction, then roll it back. Raises StoreDown, and what ``work`` raises."""
+
+        def rolled_back(connection: Connection) -> None:
+            work(connection)
+            raise _Undo
+
+        with contextlib.suppress(_Undo):
+            self._run(rolled_back, write=True)
 
     def close(self) -> None:
         self.engine.dispose()

@@ -13,7 +13,20 @@ from bot.core.model import ChangeRef, RepoRef
 from bot.core.record import Intent
 from bot.core.runs import Holder, PlanResult, Run, RunKind, Step
 from bot.ports import AuditEntry, AuditRow, ChangeRow, Clock, Commit, Message, Outbound, TargetRow
-from bot.stores import audit, changes, commits, deliveries, leases, migrating, outbox, retention, runs, shelf, targets
+from bot.stores import (
+    audit,
+    changes,
+    commits,
+    deliveries,
+    leases,
+    migrating,
+    outbox,
+    rehearsal,
+    retention,
+    runs,
+    shelf,
+    targets,
+)
 from bot.stores.database import Database
 from bot.stores.targets import changes_on
 
@@ -47,6 +60,11 @@ class SqlStore:
     def schema_revisions(self) -> tuple[str, str]:
         """The store's schema revision (empty when it has none) and this program's."""
         return migrating.revisions(self._db)
+
+    def rehearse(self) -> None:
+        """Say once what a run's own process says to the store, so that processes forked from this one need not
+        compile it again; nothing of it is kept. Raises StoreDown."""
+        self._db.undone(lambda c: rehearsal.play(c, self._clock.now()))
 
     def ping(self) -> None:
         self._db.read(lambda c: c.execute(text("SELECT 1")).scalar_one())

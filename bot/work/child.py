@@ -9,7 +9,7 @@ import threading
 
 from bot.core.errors import StoreConflict
 from bot.flow.run import execute
-from bot.wiring import build_from_environment
+from bot.work import warm
 from bot.work.process import current_holder
 
 log = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ def child_main(run_id: str) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     told = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: told.set())
-    services = build_from_environment()
+    services = warm.services()
     try:
         run = services.store.run(run_id)
         if run is None or run.state.over:

@@ -285,3 +285,12 @@ def _plan(connection, statement, values):
     else:
         statement = f"EXPLAIN QUERY PLAN {statement}"
     return "".join(f"{row[-1]}\n" for row in connection.exec_driver_sql(statement, values))
+
+
+def test_of_a_rehearsal_nothing_is_kept(store, sample):
+    store.rehearse()
+    store.rehearse()
+    assert store.list_runs() == ()
+    assert store.list_changes() == ()
+    assert store.verify_audit() == 0
+    assert store.due_changes(sample.at) == ()

@@ -66,6 +66,7 @@ PLAN_SCHEMA: Final = {
         "summary": {"type": "string"},
     },
 }
+CONTRACT: Final = jsonschema.Draft202012Validator(PLAN_SCHEMA)
 
 
 class Command:
@@ -173,7 +174,7 @@ def _effects(text: str, key: bytes) -> EffectSet:
     """The printed document as effects. Raises ToolFailed saying where it breaks the contract."""
     try:
         document = json.loads(text)
-        jsonschema.validate(document, PLAN_SCHEMA)
+        CONTRACT.validate(document)
     except (ValueError, RecursionError) as error:
         raise ToolFailed("`plan` did not print one JSON document", (str(error),)) from None
     except jsonschema.ValidationError as error:
