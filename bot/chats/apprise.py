@@ -9,8 +9,6 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 
-from apprise import Apprise, AppriseAsset, NotifyFormat
-
 from bot.core.errors import HostBusy, HostDenied
 from bot.ports import Chat, Message
 
@@ -30,6 +28,9 @@ class AppriseChat:
 
     def send(self, message: Message) -> None:
         """Raises HostDenied for a URL that Apprise does not understand, HostBusy when sending failed."""
+        # Here, since most processes never send and it would weigh megabytes in each.
+        from apprise import Apprise, AppriseAsset, NotifyFormat
+
         asset = AppriseAsset(app_id="Headgate", async_mode=False, secure_logging=True, http_redirects=False)
         notifier = Apprise(asset=asset)
         if not notifier.add(self._url()):
