@@ -29,7 +29,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bot.cli.queueing import REDIS_VARIABLE
+from bot.cli.processes import REDIS_VARIABLE
 from bot.cli.web import Server
 from bot.queues.server import OwnServer, find_server
 from bot.stores.database import SYNCHRONOUS

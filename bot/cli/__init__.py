@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import click
@@ -34,6 +36,20 @@ COMMANDS: Final[dict[str, str]] = {
 """Verb -> what it does. ``bot/cli/VERB.py`` holds its click command, ``command``."""
 
 
+@contextmanager
+def in_clear_words() -> Iterator[None]:
+    """Headgate's own errors become one clear message and an exit code."""
+    try:
+        yield
+    except ConfigError as error:
+        count = len(error.problems)
+        click.echo(f"{count} problem{'s' * (count != 1)} in the configuration:\n{error}", err=True)
+        sys.exit(2)
+    except HeadgateError as error:
+        click.echo(f"headgate: {error}", err=True)
+        sys.exit(3)
+
+
 class Verbs(click.Group):
     """Loads a verb's module only when it is asked for, so that ``--help`` is quick."""
 
@@ -47,16 +63,9 @@ class Verbs(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the verb; Headgate's own errors become one clear message and an exit code."""
-        try:
+        """Run the verb."""
+        with in_clear_words():
             return super().invoke(ctx)
-        except ConfigError as error:
-            count = len(error.problems)
-            click.echo(f"{count} problem{'s' * (count != 1)} in the configuration:\n{error}", err=True)
-            sys.exit(2)
-        except HeadgateError as error:
-            click.echo(f"headgate: {error}", err=True)
-            sys.exit(3)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
@@ -68,6 +77,11 @@ class Verbs(click.Group):
 @click.option("-v", "--verbose", is_flag=True, help="Say more in the log.")
 def cli(verbose: bool) -> None:
     """Headgate: the merge request is the only way to change infrastructure."""
+    set_up_logging(verbose=verbose)
+
+
+def set_up_logging(*, verbose: bool) -> None:
+    """To stderr, without the libraries' chatter."""
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,
         format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",

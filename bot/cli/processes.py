@@ -17,6 +17,10 @@ log = logging.getLogger(__name__)
 PAUSE: Final = (0.1, 0.5, 2.0, 10.0)
 """Seconds before a process that keeps dying is started again."""
 
+REDIS_VARIABLE: Final = "HEADGATE_REDIS"
+"""By which ``serve`` tells its processes where the queue is; ``NO_REDIS`` when there is none to be had."""
+NO_REDIS: Final = "none"
+
 HEALTHY: Final = 3.0
 """A process that lived this long had started well: its next death is its first."""
 

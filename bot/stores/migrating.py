@@ -11,8 +11,8 @@ from bot.core.codec import NewerFormat
 from bot.stores.database import Database
 
 REVISION: Final = "0001"
-"""This program's schema: the newest of ``migrations/versions`` (a test compares them). Known here since Alembic, which
-could tell, weighs megabytes in every process that only asks whether there is something to do."""
+"""This program's schema: the newest of ``migrations/versions`` (a test compares them). Alembic could tell, but would
+weigh megabytes in every process that only asks whether there is something to do."""
 
 LOCK: Final = 0x6865616467617465
 """Key of the PostgreSQL advisory lock: "headgate" in ASCII."""

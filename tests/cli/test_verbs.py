@@ -18,6 +18,8 @@ import pytest
 from click.testing import Result
 
 from bot.cli import COMMANDS
+from bot.stores.artifacts import CHECK
+from bot.wiring import Wiring
 
 Run = Callable[..., Result]
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -214,3 +216,27 @@ def _answers(port: int) -> bool:
             return bool(answer.status == 200)
     except OSError:
         return False
+
+
+def test_serve_ends_at_once_with_what_is_wrong_in_words(run: Run, tmp_path: Path) -> None:
+    wrong = run("serve", "--config", settings(tmp_path, "instanse: x\n"))
+    assert wrong.exit_code == 2
+    assert "instanse" in wrong.output
+
+    path = settings(tmp_path)
+    assert run("db", "migrate", "--config", path).exit_code == 0
+    store = Wiring(path).store()
+    store.put_setting(CHECK, "0" * 16)
+    store.close()
+    refused = run("serve", "--config", path)
+    assert refused.exit_code == 3
+    assert "Put that key back" in refused.output
+
+
+def test_the_process_that_only_watches_the_others_loads_neither_store_nor_hosts() -> None:
+    program = (
+        "import sys, bot.cli.serve; print(sorted({'sqlalchemy', 'github', 'flask', 'bot.wiring'} & set(sys.modules)))"
+    )
+    said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)
+
+    assert said.stdout.strip() == "[]"

@@ -16,7 +16,7 @@ from pathlib import Path
 from bot.cli.demo.narrator import StepFailed
 from bot.cli.demo.seed import SERVER, files
 from bot.cli.demo.sink import ChatRoom
-from bot.cli.queueing import REDIS_VARIABLE
+from bot.cli.processes import REDIS_VARIABLE
 from bot.forge import Forge
 from bot.hosts.github.inbox import EVENTS
 
