@@ -25,6 +25,8 @@ class Story:
     results: tuple[Mapping[str, Any], ...]
     hosts: tuple[str, ...]
     nobody: bool
+    torn: bool = False
+    """Some of it cannot be read, so what is there is not all."""
 
     def of_kind(self, *kinds: str) -> tuple[Mapping[str, Any], ...]:
         """Results of these kinds."""
@@ -32,16 +34,17 @@ class Story:
 
 
 def read(lines: Iterable[str]) -> Story:
-    """Parse the events; a line that is none is passed over."""
+    """Parse the events; a line that is none, and too many of them, leave the story torn."""
     results: list[Mapping[str, Any]] = []
     hosts: list[str] = []
-    nobody = False
+    nobody = torn = False
     for line in lines:
         try:
             event = json.loads(line)
-        except ValueError:
-            continue
+        except (ValueError, RecursionError):
+            event = None
         if not isinstance(event, dict) or len(results) >= MOST_EVENTS:
+            torn = True
             continue
         if event.get("kind") == "stats":
             hosts = sorted(event.get("hosts") or {})
@@ -49,7 +52,7 @@ def read(lines: Iterable[str]) -> Story:
             nobody = True
         else:
             results.append(event)
-    return Story(tuple(results), tuple(hosts), nobody and not hosts)
+    return Story(tuple(results), tuple(hosts), nobody and not hosts, torn)
 
 
 def effects(story: Story, key: bytes) -> EffectSet:

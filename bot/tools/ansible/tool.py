@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +24,11 @@ from bot.tools import leavings
 from bot.tools.ansible import events
 from bot.tools.outcome import last_words, require
 
-CALLBACK: Final = Path(__file__).parent / "callback"
+CALLBACK: Final = Path(__file__).parent / "callback" / "headgate.py"
+EVENTS: Final = "events"
+COMPARED_BYTES: Final = 16 * 2**20
+HOSTS: Final = re.compile(r"^ +hosts \((\d+)\):", re.MULTILINE)
+NOTHING: Final[Mapping[str, str]] = {}
 LARGEST: Final = 300_000
 EVENT_BYTES: Final = 256 * 2**20
 
@@ -107,37 +113,38 @@ class Ansible:
         """``--syntax-check``, and at least one host."""
         if not job.project.options.get("playbook"):
             return (Diagnostic("error", "the project needs `playbook`"),)
-        executed = self._play(job, "--syntax-check", record=None)
+        executed = self._play(job, "--syntax-check")
         if executed.code != 0 or executed.timed_out:
             words = [line for line in last_words(executed) if not line.startswith("[WARNING]")]
             message = next((line for line in words if "ERROR" in line), words[-1] if words else "the syntax is wrong")
             return (Diagnostic("error", message),)
-        listed = require(self._play(job, "--list-hosts", record=None), "ansible-playbook --list-hosts")
-        if "hosts (0)" in listed.stdout.decode("utf-8", "replace"):
+        listed = require(self._play(job, "--list-hosts"), "ansible-playbook --list-hosts")
+        counts = [int(number) for number in HOSTS.findall(listed.stdout.decode("utf-8", "replace"))]
+        if not any(counts):
             return (Diagnostic("error", "no host matches: the inventory and the plays have none in common"),)
+        if 0 in counts:
+            return (Diagnostic("warning", f"no host matches {counts.count(0)} of {len(counts)} plays"),)
         return ()
 
     # -------------------------------------------------------------------------------------------- plan
 
     def plan(self, job: Job) -> Planned:
         """A check run; the hosts it met are kept for the apply."""
-        story = self._checked(job, "plan")
+        story = self._checked(job)
         effects = events.effects(story, job.key)
         unforeseen = [each.address for each in effects.resources if each.action is Action.RUN]
         warnings = (f"{len(unforeseen)} steps cannot be predicted by check mode",) if unforeseen else ()
         artifact = json.dumps({"hosts": story.hosts, "options": dict(job.project.options)}, sort_keys=True).encode()
         return Planned(effects, self._ask_version(job), artifact, warnings=warnings)
 
-    def _checked(self, job: Job, name: str) -> events.Story:
-        place = job.scratch / f"{name}.events"
-        executed = self._play(job, "--check", "--diff", record=place)
-        story = _story(job, place)
-        broken = events.failures(story)
-        if broken:
+    def _checked(self, job: Job) -> events.Story:
+        executed, story = self._told(job, "--check", "--diff")
+        # Not without a failing exit code: what a `rescue` caught, or `ignore_errors`, did not fail.
+        if executed.code != 0 and (broken := events.failures(story)):
             raise ToolFailed(broken[0], broken)
-        if executed.code != 0 or executed.timed_out:
-            why = CODES.get(executed.code, "an error")
-            require(executed, f"ansible-playbook ({why})")
+        require(executed, f"ansible-playbook ({CODES.get(executed.code, 'an error')})")
+        if story.torn:
+            raise ToolFailed("what the playbook would do cannot be read whole")
         if story.nobody or not story.hosts:
             raise ToolFailed("no host matches: nothing was looked at")
         return story
@@ -147,9 +154,9 @@ class Ansible:
     def apply(self, job: Job, planned: Planned) -> Applied:
         """The same playbook without ``--check``, limited to the hosts that were shown."""
         hosts = json.loads(planned.artifact)["hosts"]
-        place = job.scratch / "apply.events"
-        executed = self._play(job, "--diff", "--limit", ",".join(hosts), record=place)
-        story = _story(job, place)
+        # A file, as a list of many hosts is longer than a word of a command may be.
+        limit = leavings.put(job.scratch, "apply.hosts", "\n".join(hosts).encode())
+        executed, story = self._told(job, "--diff", "--limit", f"@{limit}")
         done, broken = events.changed(story), events.failures(story)
         if executed.code == 0 and not executed.timed_out:
             return Applied(done)
@@ -161,7 +168,7 @@ class Ansible:
     def verify(self, job: Job) -> Verified:
         """Check again: steps that cannot be predicted do not count against it."""
         try:
-            remaining = events.effects(self._checked(job, "verify"), job.key)
+            remaining = events.effects(self._checked(job), job.key)
         except ToolError as error:
             return Verified(Verification.INCOMPLETE, notes=(str(error),))
         left = [each for each in remaining.resources if each.action is not Action.RUN]
@@ -174,7 +181,22 @@ class Ansible:
 
     # ---------------------------------------------------------------------------------------------- run
 
-    def _play(self, job: Job, *words: str, record: Path | None) -> Executed:
+    def _told(self, job: Job, *words: str) -> tuple[Executed, events.Story]:
+        """Play with our callback. Plugins beside a playbook go before all others, so it has another name each time:
+        then the repository cannot have one of that name."""
+        stage = Path(tempfile.mkdtemp(prefix="play-", dir=job.scratch))
+        name = f"headgate_{stage.name.removeprefix('play-')}"
+        leavings.put(job.scratch, f"{stage.name}/{name}.py", CALLBACK.read_bytes())
+        ours = {
+            "ANSIBLE_CALLBACK_PLUGINS": str(stage),
+            "ANSIBLE_STDOUT_CALLBACK": name,
+            "HEADGATE_EVENTS": str(stage / EVENTS),
+        }
+        executed = self._play(job, *words, ours=ours)
+        text = leavings.read(job.scratch, f"{stage.name}/{EVENTS}", EVENT_BYTES) or b""
+        return executed, events.read(text.decode("utf-8", "replace").splitlines())
+
+    def _play(self, job: Job, *words: str, ours: Mapping[str, str] = NOTHING) -> Executed:
         options = job.project.options
         argv = ["ansible-playbook", str(options.get("playbook", ""))]
         for name in _listed(job.project, "inventory") or ["localhost,"]:
@@ -190,51 +212,41 @@ class Ansible:
             Execution(
                 argv=(*argv, *words),
                 cwd=job.directory,
-                env={**job.env, **self._environment(job, record)},
+                env={**job.env, **_environment(job), **ours},
                 timeout=job.timeout,
                 writable=(job.scratch,),
-                readable=(CALLBACK,),
                 network=True,
                 dies_with_parent=not job.deploy,
             )
         )
 
-    def _environment(self, job: Job, place: Path | None) -> dict[str, str]:
-        home = job.scratch / "ansible"
-        ours = {
-            "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACK),
-            "ANSIBLE_STDOUT_CALLBACK": "headgate",
-            "HEADGATE_EVENTS": str(place),
-        }
-        roles = [str(job.root / "roles"), str(job.directory / "roles")]
-        return {
-            "ANSIBLE_HOME": str(home),
-            "ANSIBLE_LOCAL_TEMP": str(home / "tmp"),
-            "ANSIBLE_REMOTE_TEMP": str(home / "remote"),
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_RETRY_FILES_ENABLED": "0",
-            "ANSIBLE_LOCALHOST_WARNING": "0",
-            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0",
-            "ANSIBLE_DEPRECATION_WARNINGS": "0",
-            "ANSIBLE_CACHE_PLUGIN": "memory",
-            "ANSIBLE_ROLES_PATH": ":".join(roles),
-            **(ours if place is not None else {}),
-        }
-
     def _ask_version(self, job: Job) -> str:
         if not self._version:
             executed = job.sandbox.run(
-                Execution(("ansible", "--version"), job.scratch, self._environment(job, None), timeout=60, quiet=True)
+                Execution(("ansible", "--version"), job.scratch, _environment(job), timeout=60, quiet=True)
             )
             first = executed.stdout.decode("utf-8", "replace").partition("\n")[0]
             self._version = first.partition("core ")[2].rstrip("]").strip()
         return self._version
 
 
-def _story(job: Job, place: Path) -> events.Story:
-    """What the callback told; a step of the playbook may have put something else in its place."""
-    text = leavings.read(job.scratch, place.name, EVENT_BYTES) or b""
-    return events.read(text.decode("utf-8", "replace").splitlines())
+def _environment(job: Job) -> dict[str, str]:
+    home = job.scratch / "ansible"
+    roles = [str(job.root / "roles"), str(job.directory / "roles")]
+    return {
+        "ANSIBLE_HOME": str(home),
+        "ANSIBLE_LOCAL_TEMP": str(home / "tmp"),
+        "ANSIBLE_REMOTE_TEMP": str(home / "remote"),
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_RETRY_FILES_ENABLED": "0",
+        "ANSIBLE_LOCALHOST_WARNING": "0",
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0",
+        "ANSIBLE_DEPRECATION_WARNINGS": "0",
+        "ANSIBLE_CACHE_PLUGIN": "memory",
+        # By default what is larger than 100 kB is not compared, so two contents would look the same.
+        "ANSIBLE_MAX_DIFF_SIZE": str(COMPARED_BYTES),
+        "ANSIBLE_ROLES_PATH": ":".join(roles),
+    }
 
 
 def _listed(project: Project, name: str) -> Sequence[str]:

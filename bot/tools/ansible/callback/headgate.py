@@ -5,6 +5,7 @@ Runs inside ansible-playbook, so it imports nothing of Headgate. ansible-core ha
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 
@@ -18,6 +19,21 @@ DOCUMENTATION = """
 """
 
 LONGEST = 20000
+MOST_DIFFS = 50
+UNCOMPARED = ("src_binary", "dst_binary", "src_larger", "dst_larger")
+
+
+def whole(value):
+    """Tells values apart that are too long to be kept: what was not shown must still differ when it differs."""
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+    return f"({len(text)} characters in all, sha256 {hashlib.sha256(text.encode('utf-8', 'backslashreplace')).hexdigest()})"
+
+
+def short(value):
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+    if len(text) <= LONGEST:
+        return value
+    return f"{text[:LONGEST]}\n{whole(value)}"
 
 
 class CallbackModule(CallbackBase):
@@ -31,7 +47,7 @@ class CallbackModule(CallbackBase):
         self._play = ""
 
     def _tell(self, **event):
-        self._events.write(json.dumps(event, default=str)[: 4 * LONGEST] + "\n")
+        self._events.write(json.dumps(event, default=str) + "\n")
         self._events.flush()
 
     def _say(self, text):
@@ -47,6 +63,9 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_task_start(self, task, is_conditional):
         self._say(f"  {task.get_name()}")
+
+    def v2_playbook_on_handler_task_start(self, task):
+        self._say(f"  {task.get_name()} (handler)")
 
     def _result(self, result, kind, item=None):
         data = result._result
@@ -66,7 +85,7 @@ class CallbackModule(CallbackBase):
             "check_mode_skipped": bool(kind == "skipped" and self._skipped_by_check_mode(task, data)),
             "message": "" if hidden else str(data.get("msg", ""))[:2000],
             "state": "" if hidden else str((task.args or {}).get("state", "")),
-            "diffs": [] if hidden else [self._short(each) for each in diffs if isinstance(each, dict)][:50],
+            "diffs": [] if hidden else self._diffs([each for each in diffs if isinstance(each, dict)]),
         }
         self._tell(**event)
         mark = {"ok": "changed" if event["changed"] else "ok"}.get(kind, kind)
@@ -79,13 +98,16 @@ class CallbackModule(CallbackBase):
         said = str(data.get("msg", "")) + str(data.get("skip_reason", ""))
         return "check mode" in said.lower() or "false_condition" not in data and "conditional" not in said.lower()
 
-    def _short(self, diff):
-        kept = {}
-        for name in ("before", "after", "before_header", "after_header", "prepared"):
-            value = diff.get(name)
-            if value is not None:
-                kept[name] = value if isinstance(value, (dict, list)) else str(value)[:LONGEST]
-        return kept
+    def _diffs(self, diffs):
+        names = ("before", "after", "before_header", "after_header", "prepared")
+        kept = [
+            {"prepared": "(binary or very large, so its content is not compared)"}
+            if any(diff.get(name) for name in UNCOMPARED)
+            else {name: short(diff[name]) for name in names if diff.get(name) is not None}
+            for diff in diffs[:MOST_DIFFS]
+        ]
+        rest = diffs[MOST_DIFFS:]
+        return [*kept, {"prepared": f"{len(rest)} more {whole(rest)}"}] if rest else kept
 
     def v2_runner_on_ok(self, result):
         if not (result._task.loop and "results" in result._result):
