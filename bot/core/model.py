@@ -123,6 +123,7 @@ class Review:
     sha: str
     submitted_at: datetime
     body: str = ""
+    by_bot: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +145,15 @@ class Comment:
 class Commit:
     """A commit of the change. ``author`` and ``committer`` are logins; empty when the host knows none.
 
-    ``via_web`` marks commits made by the host itself (its "update branch" button and web editor).
+    ``via_web`` marks commits made by the host itself (its "update branch" button and web editor). ``asked_by``
+    are the logins that a bot's commit names as its co-authors: who asks a bot for a change wrote it (law 5).
     """
 
     sha: str
     author: str
     committer: str
     via_web: bool = False
+    asked_by: tuple[str, ...] = ()
 
 
 class CheckState(enum.Enum):

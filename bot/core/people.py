@@ -19,7 +19,42 @@ WEB_COMMITTER = "web-flow"
 
 def contributors(snapshot: Snapshot) -> frozenset[str]:
     """Lower-cased logins of everybody who had a hand in the change: author, commit authors and committers,
-    pushers. A commit made by the host's own button has no human committer to exclude."""
+    pushers, and who asked a bot for it. A commit made by the host's own button has no human committer to exclude."""
+    return _hands(snapshot) | requesters(snapshot)
+
+
+def requesters(snapshot: Snapshot) -> frozenset[str]:
+    """Lower-cased logins of those who asked a bot for commits of this change: they count as its authors."""
+    return frozenset(login.lower() for commit in snapshot.host.commits for login in commit.asked_by)
+
+
+def made_by_bot(snapshot: Snapshot) -> bool:
+    """Whether a bot alone made the change: it opened it, every commit is its own, and nobody else ever pushed.
+
+    A commit or push that the host cannot name somebody for is not the bot's. People who only ask for, review or
+    merge such a change stay what they are; who pushes onto its branch contributes like onto any other.
+    """
+    change, host = snapshot.change, snapshot.host
+    bot = change.author.lower()
+    whole = host.complete and bool(host.commits) and not unknown_hands(snapshot)
+    named = all(commit.committer or commit.via_web for commit in host.commits)
+    return change.author_is_bot and whole and named and _hands(snapshot) == {bot}
+
+
+def author_may_write(snapshot: Snapshot) -> bool:
+    """Whether the change's author has write permission in the repository (law 4).
+
+    Hosts tell no permission of an application. But a branch of this repository that only a bot made, it could
+    write; so the bot may, unless somebody asked it to who may not.
+    """
+    change = snapshot.change
+    if change.author_is_bot and any(snapshot.permission_of(each) < Permission.WRITE for each in requesters(snapshot)):
+        return False
+    known = snapshot.permission_of(change.author) >= Permission.WRITE
+    return known or (not change.from_fork and made_by_bot(snapshot))
+
+
+def _hands(snapshot: Snapshot) -> frozenset[str]:
     host = snapshot.host
     logins = {host.change.author}
     for commit in host.commits:
@@ -102,6 +137,10 @@ def tally(
 
 
 def _unqualified(snapshot: Snapshot, review: Review, helped: frozenset[str]) -> str:
+    if review.by_bot:
+        return "is a bot, and people approve"
+    if review.author.lower() in requesters(snapshot):
+        return "asked a bot for this change, which counts as writing it"
     if review.author.lower() in helped:
         return "contributed to this change"
     if snapshot.permission_of(review.author) < Permission.WRITE:
@@ -146,7 +185,8 @@ def faces_before(snapshot: Snapshot, review: Review) -> tuple[FaceShown, ...]:
 
 def eligible(snapshot: Snapshot) -> tuple[str, ...]:
     """Logins who could approve: write permission and no hand in the change; sorted."""
-    helped = contributors(snapshot)
+    bots = {review.author.lower() for review in snapshot.host.reviews if review.by_bot}
+    helped = contributors(snapshot) | bots
     known = {**snapshot.people, **snapshot.host.permissions}
     return tuple(
         sorted(

@@ -6,15 +6,20 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.core.effectset import Action
 from bot.core.model import Commit, Permission, ReviewState
 from bot.core.people import (
+    author_may_write,
     contributors,
     eligible,
     faces_before,
     latest_reviews,
+    made_by_bot,
     objections,
+    requesters,
     tally,
     unknown_hands,
 )
@@ -133,3 +138,146 @@ def test_eligible_are_writers_without_a_hand_in_it_and_not_the_bot(build: Simple
     people = {**build.PEOPLE, "headgate": Permission.ADMIN}
     snapshot = build.a_snapshot(people=people, permissions={"zoe": Permission.WRITE, "cy": Permission.READ})
     assert eligible(snapshot) == ("bo", "mel", "zoe")
+
+
+# --------------------------------------------------------------------------------------- made by a bot
+
+BOT = "renovate[bot]"
+
+
+def by_bot(build: SimpleNamespace, **fields: Any) -> Any:
+    """A change that renovate opened, committed and pushed, as its host tells it."""
+    change = fields.pop("change", None) or build.a_change(author=BOT, author_is_bot=True)
+    given = {"commits": (Commit(build.HEAD, BOT, "web-flow", via_web=True),), "pushers": {build.HEAD: BOT}, **fields}
+    return build.a_snapshot(change=change, **given)
+
+
+def test_a_change_is_a_bots_when_opened_committed_and_pushed_by_it_alone(build: SimpleNamespace) -> None:
+    snapshot = by_bot(build)
+    assert made_by_bot(snapshot)
+    assert contributors(snapshot) == {BOT}
+    assert eligible(snapshot) == ("ann", "bo", "cy", "mel")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"commits": (Commit("1", BOT, BOT), Commit("2", "bo", "bo"))},
+        {"commits": (Commit("1", "other[bot]", BOT),)},
+        {"commits": (Commit("1", BOT, "bo"),)},
+        {"commits": (Commit("1", BOT, ""),)},
+        {"commits": (Commit("1", "", BOT),)},
+        {"commits": ()},
+        {"pushers": {"a" * 40: "bo"}},
+        {"pushers": {"a" * 40: BOT, "b" * 40: "bo"}},
+        {"pushers": {}},
+        {"complete": False},
+    ],
+)
+def test_any_other_or_unknown_hand_makes_it_a_change_like_any_other(
+    build: SimpleNamespace, fields: dict[str, Any]
+) -> None:
+    assert not made_by_bot(by_bot(build, **fields))
+
+
+def test_a_person_who_commits_as_a_bot_does_is_none(build: SimpleNamespace) -> None:
+    assert not made_by_bot(by_bot(build, change=build.a_change(author=BOT)))
+    assert not made_by_bot(build.a_snapshot())
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"commits": (Commit("1", BOT, BOT), Commit("2", "bo", "web-flow", via_web=True))},
+        {"pushers": {"a" * 40: BOT, "b" * 40: "bo"}},
+    ],
+)
+def test_who_pushes_onto_a_bots_branch_contributed_and_others_did_not(
+    build: SimpleNamespace, fields: dict[str, Any]
+) -> None:
+    snapshot = by_bot(build, faces=(build.a_face(),), reviews=(build.a_review("bo"), build.a_review("cy")), **fields)
+    found = tally(snapshot, {"app": build.an_effect_set()}, Survival.SAME_HEAD, None)
+    assert [covered.login for covered in found.counted] == ["cy"]
+    assert found.ignored == (("bo", "contributed to this change"),)
+    assert eligible(snapshot) == ("ann", "cy", "mel")
+
+
+def test_who_asked_a_bot_for_it_counts_as_its_author(build: SimpleNamespace) -> None:
+    commits = (Commit(build.HEAD, BOT, BOT, asked_by=("Bo",)),)
+    snapshot = by_bot(build, commits=commits, faces=(build.a_face(),), reviews=(build.a_review("bo"),))
+    assert requesters(snapshot) == {"bo"}
+    assert made_by_bot(snapshot)
+    assert "bo" not in eligible(snapshot)
+    found = tally(snapshot, {"app": build.an_effect_set()}, Survival.SAME_HEAD, None)
+    assert found.ignored == (("bo", "asked a bot for this change, which counts as writing it"),)
+
+
+def test_who_only_spoke_to_a_bot_or_reviewed_its_change_stays_a_reviewer(build: SimpleNamespace) -> None:
+    snapshot = by_bot(build, faces=(build.a_face(),), reviews=(build.a_review("bo"),))
+    assert [
+        each.login for each in tally(snapshot, {"app": build.an_effect_set()}, Survival.SAME_HEAD, None).counted
+    ] == ["bo"]
+
+
+def test_a_bot_does_not_approve(build: SimpleNamespace) -> None:
+    review = build.a_review("approver[bot]", by_bot=True)
+    snapshot = by_bot(
+        build, faces=(build.a_face(),), reviews=(review,), permissions={"approver[bot]": Permission.ADMIN}
+    )
+    found = tally(snapshot, {"app": build.an_effect_set()}, Survival.SAME_HEAD, None)
+    assert (found.counted, found.ignored) == ((), (("approver[bot]", "is a bot, and people approve"),))
+    assert "approver[bot]" not in eligible(snapshot)
+
+
+def test_a_bot_that_wrote_a_branch_of_ours_may_write(build: SimpleNamespace) -> None:
+    assert author_may_write(build.a_snapshot())
+    assert not author_may_write(build.a_snapshot(change=build.a_change(author="zoe")))
+    assert author_may_write(by_bot(build))
+    fork = build.a_change(author=BOT, author_is_bot=True, head_repo=None)
+    assert not author_may_write(by_bot(build, change=fork))
+    assert not author_may_write(by_bot(build, commits=(Commit("1", BOT, BOT), Commit("2", "zoe", "zoe"))))
+
+
+@pytest.mark.parametrize(("asker", "may"), [("bo", True), ("ro", False), ("nobody", False)])
+def test_a_bot_may_no_more_than_who_asked_it(build: SimpleNamespace, asker: str, may: bool) -> None:
+    commits = (Commit(build.HEAD, BOT, BOT, asked_by=(asker,)),)
+    assert author_may_write(by_bot(build, commits=commits)) is may
+    assert author_may_write(by_bot(build, commits=commits, permissions={BOT: Permission.WRITE})) is may
+
+
+LOGINS = st.sampled_from(["", BOT, "Renovate[bot]", "bo", "Cy", "mel", "other[bot]", "web-flow"])
+COMMITS = st.builds(
+    Commit,
+    st.sampled_from(["a" * 40, "b" * 40]),
+    LOGINS,
+    LOGINS,
+    st.booleans(),
+    st.lists(st.sampled_from(["bo", "Mel"]), max_size=2).map(tuple),
+)
+
+
+@given(
+    commits=st.lists(COMMITS, max_size=4).map(tuple),
+    pushers=st.dictionaries(st.sampled_from(["a" * 40, "b" * 40]), LOGINS, max_size=2),
+    is_bot=st.booleans(),
+    reviewers=st.lists(st.sampled_from(["bo", "cy", "mel", "ann"]), max_size=4, unique=True),
+)
+def test_no_approval_ever_counts_of_who_committed_pushed_or_asked(
+    build: SimpleNamespace, commits: tuple[Commit, ...], pushers: dict[str, str], is_bot: bool, reviewers: list[str]
+) -> None:
+    change = build.a_change(author=BOT, author_is_bot=is_bot)
+    reviews = tuple(build.a_review(login, id=login) for login in reviewers)
+    snapshot = by_bot(
+        build, change=change, commits=commits, pushers=pushers, reviews=reviews, faces=(build.a_face(),)
+    )
+    found = tally(snapshot, {"app": build.an_effect_set()}, Survival.SAME_HEAD, None)
+    hands = {login.lower() for each in commits for login in (each.author, *each.asked_by)}
+    hands |= {each.committer.lower() for each in commits if not each.via_web} | {
+        each.lower() for each in pushers.values()
+    }
+
+    assert not {covered.login for covered in found.counted} & hands
+    assert not set(eligible(snapshot)) & hands
+    assert {covered.login for covered in found.counted} == set(reviewers) - hands
+    if made_by_bot(snapshot):
+        assert is_bot and contributors(snapshot) - requesters(snapshot) == {BOT}

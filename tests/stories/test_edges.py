@@ -321,3 +321,63 @@ def test_a_repository_may_ask_for_more_approvals_than_the_operator_but_a_change_
     pull.merge("dee")
     world.settle()
     assert world.deployed("prod_web") == "a=2"
+
+
+# ------------------------------------------------------------------------------------------- bots
+
+ASKED = "Raise the limit\n\nCo-authored-by: Bo <7+bo@users.noreply.github.com>"
+
+
+def by_bot(world: Any, message: str = "Raise the limit") -> Any:
+    """A pull request that an application opened from a branch of its own in the repository."""
+    world.forge.add_user("agent[bot]", bot=True)
+    world.repo.grant("agent[bot]", "write")
+    return world.pull({"prod/web/wanted": "a=2\n"}, title=message, author="agent[bot]")
+
+
+def test_a_bots_change_is_planned_and_people_approve_it(world: Any) -> None:
+    pull = by_bot(world)
+    assert world.run_states(pull, RunKind.PLAN) == [("prod-web", "succeeded")]
+    pull.approve("bo")
+    world.settle()
+    assert world.gate(pull) == "success"
+
+    pull.merge("bo")
+    world.settle()
+    assert world.deployed("prod_web") == "a=2"
+
+
+def test_who_pushed_onto_a_bots_branch_does_not_approve_it(world: Any) -> None:
+    pull = by_bot(world)
+    world.push(pull, {"prod/web/wanted": "a=3\n"}, by="bo")
+    pull.approve("bo")
+    world.settle()
+    assert world.gate(pull) == "pending"
+
+    pull.approve("cy")
+    world.settle()
+    assert world.gate(pull) == "success"
+
+
+def test_who_asked_a_bot_for_a_change_does_not_approve_it(world: Any) -> None:
+    pull = by_bot(world, ASKED)
+    pull.approve("bo")
+    world.settle()
+    assert world.gate(pull) == "pending"
+    world.say(pull, "bo", "/explain")
+    assert any("asked a bot for this change" in said for said in world.sayings(pull))
+
+    pull.approve("cy")
+    world.settle()
+    assert world.gate(pull) == "success"
+
+
+def test_a_bots_approval_is_nobodys(world: Any) -> None:
+    world.forge.add_user("approver[bot]", bot=True)
+    world.repo.grant("approver[bot]", "write")
+    pull = world.pull({"prod/web/wanted": "a=2\n"})
+    pull.approve("approver[bot]")
+    world.settle()
+
+    assert world.gate(pull) == "pending"
+    assert "approver" not in world.face(pull).partition("**Next:**")[2]

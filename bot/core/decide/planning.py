@@ -6,7 +6,8 @@ import hashlib
 
 from bot.core.effects import CancelRun, NotePlanning, StartRun, StateEffect
 from bot.core.effectset import EffectSet
-from bot.core.model import ChangeState, Permission
+from bot.core.model import ChangeState
+from bot.core.people import author_may_write
 from bot.core.project import Affected, Standing
 from bot.core.record import Judgement, Request, Verb
 from bot.core.runs import Run, RunKind, RunState
@@ -176,8 +177,7 @@ def too_many(snapshot: Snapshot) -> Reason | None:
 
 def stranger(snapshot: Snapshot) -> bool:
     """A fork, or an author who may not write: their code is not run until someone allowed says so (law 4)."""
-    change = snapshot.change
-    return change.from_fork or snapshot.permission_of(change.author) < Permission.WRITE
+    return snapshot.change.from_fork or not author_may_write(snapshot)
 
 
 def needs_permission_to_plan(snapshot: Snapshot) -> Reason | None:

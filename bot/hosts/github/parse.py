@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -26,6 +27,14 @@ MARKER: Final = "<!-- headgate:"
 """How everything begins that we write in a conversation; it does not show."""
 WEB_FLOW: Final = "web-flow"
 """The committer of commits that GitHub itself makes: https://github.com/web-flow"""
+
+ASKED_BY: Final = re.compile(
+    r"^co-authored-by:[^\n<]{0,200}"
+    r"<(?:\d{1,20}\+)?([a-z0-9][a-z0-9-]{0,60})@users\.noreply\.[a-z0-9.-]{1,200}>[ \t\r]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""Whom an agent names in the commits it was asked for. GitHub does not count their approval either:
+https://docs.github.com/copilot/how-tos/use-copilot-agents/coding-agent/review-copilot-prs"""
 
 PERMISSIONS: Final[Mapping[str, Permission]] = {
     "admin": Permission.ADMIN,
@@ -90,6 +99,11 @@ def is_ours(author: str, body: str, own: str) -> bool:
     return bool(own) and author.lower() == own.lower() and has_marker(body)
 
 
+def is_bot(account: Mapping[str, Any]) -> bool:
+    """Whether an account is an application's; a machine user is a person to GitHub and to us."""
+    return account.get("type") == "Bot"
+
+
 def change(ref: ChangeRef, data: Mapping[str, Any]) -> Change:
     """``GET /repos/{r}/pulls/{n}``."""
     head, base, author = some(data.get("head")), some(data.get("base")), some(data.get("user"))
@@ -110,7 +124,7 @@ def change(ref: ChangeRef, data: Mapping[str, Any]) -> Change:
         updated_at=moment(data.get("updated_at")) or EPOCH,
         url=str(data.get("html_url") or ""),
         body=str(data.get("body") or "")[:20000],
-        author_is_bot=author.get("type") == "Bot",
+        author_is_bot=is_bot(author),
         draft=bool(data.get("draft")),
         labels=tuple(str(some(label).get("name") or "") for label in labels or ())[:100],
         mergeable=_mergeable(data.get("mergeable")),
@@ -142,7 +156,15 @@ def review(data: Mapping[str, Any]) -> Review | None:
     if state is None or at is None:
         return None
     body = str(data.get("body") or "")[:2000]
-    return Review(str(data.get("id")), login(data.get("user")), state, str(data.get("commit_id") or ""), at, body)
+    return Review(
+        str(data.get("id")),
+        login(data.get("user")),
+        state,
+        str(data.get("commit_id") or ""),
+        at,
+        body,
+        by_bot=is_bot(some(data.get("user"))),
+    )
 
 
 def comment(data: Mapping[str, Any], own: str) -> Comment:
@@ -161,7 +183,14 @@ def commit(data: Mapping[str, Any]) -> Commit:
     committer = login(data.get("committer"))
     verified = some(some(data.get("commit")).get("verification")).get("verified") is True
     via_web = committer == WEB_FLOW and verified
-    return Commit(str(data.get("sha") or ""), login(data.get("author")), committer, via_web)
+    asked_by = _asked_by(some(data.get("commit")).get("message")) if is_bot(some(data.get("author"))) else ()
+    return Commit(str(data.get("sha") or ""), login(data.get("author")), committer, via_web, asked_by)
+
+
+def _asked_by(message: object) -> tuple[str, ...]:
+    """The accounts among a message's co-authors; an address that is no account's says nothing to us."""
+    found = ASKED_BY.findall(message[-20000:]) if isinstance(message, str) else []
+    return tuple(dict.fromkeys(found))[:20]
 
 
 def status(data: Mapping[str, Any]) -> HostCheck:

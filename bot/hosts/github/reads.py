@@ -65,7 +65,7 @@ class Reads:
             comments=comments,
             commits=commits,
             checks=found,
-            permissions=self._permissions_for(change, reviews, comments, known),
+            permissions=self._permissions_for(change, (*reviews, *commits), comments, known),
             pushers=self._pushers(change, known),
             complete=whole_reviews and whole_comments and whole_commits and whole_checks,
         )
@@ -106,12 +106,18 @@ class Reads:
         ), whole_statuses and whole_runs
 
     def _permissions_for(
-        self, change: Change, reviews: tuple[Review, ...], comments: tuple[Comment, ...], known: HostFacts | None
+        self,
+        change: Change,
+        hands: tuple[Review | Commit, ...],
+        comments: tuple[Comment, ...],
+        known: HostFacts | None,
     ) -> Mapping[str, Permission]:
-        """Of those whose word may matter: author, reviewers, and who seems to have said a command."""
+        """Of those whose word may matter: author, who asked a bot, reviewers, who seems to have said a command."""
         repo = change.ref.repo
         speakers = {each.author for each in comments if not each.ours and _ADDRESSED.search(each.body)}
-        wanted = {change.author, *(review.author for review in reviews), *speakers}
+        wanted = {change.author, *speakers}
+        for each in hands:
+            wanted.update((each.author,) if isinstance(each, Review) else each.asked_by)
         listed = self.people(repo)
         found = {**(known.permissions if known else {}), **listed}
         for login in sorted(wanted):

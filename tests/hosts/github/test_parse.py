@@ -85,3 +85,43 @@ def test_times_are_aware() -> None:
     noon = datetime(2030, 1, 1, 12, tzinfo=UTC)
     assert parse.moment("2030-01-01T12:00:00Z") == parse.moment("2030-01-01T12:00:00") == noon
     assert parse.moment("soon") is parse.moment(12) is parse.moment(None) is None
+
+
+def a_commit(message: object, kind: str = "Bot") -> dict[str, Any]:
+    author = {"login": "Copilot", "type": kind}
+    return {"sha": "a", "author": author, "committer": author, "commit": {"message": message}}
+
+
+@pytest.mark.parametrize(
+    ("message", "asked_by"),
+    [
+        ("Fix\n\nCo-authored-by: Bo <12345+bo-acme@users.noreply.github.com>", ("bo-acme",)),
+        (
+            "co-authored-by: B <bo@users.noreply.ghes.example>\r\nCo-Authored-By: C <1+cy@users.noreply.github.com> ",
+            ("bo", "cy"),
+        ),
+        ("Fix\n\nCo-authored-by: Bo <bo@acme.example>", ()),
+        ("Fix\n\nsays Co-authored-by: Bo <1+bo@users.noreply.github.com>", ()),
+        ("Co-authored-by: Bo\n<1+bo@users.noreply.github.com>", ()),
+        ("Co-authored-by: " + "<" * 50000, ()),
+        (None, ()),
+        (7, ()),
+    ],
+)
+def test_who_asked_a_bot_is_read_from_the_bots_commits(message: object, asked_by: tuple[str, ...]) -> None:
+    assert parse.commit(a_commit(message)).asked_by == asked_by
+
+
+def test_a_persons_coauthors_asked_nobody() -> None:
+    """Whoever's suggestion was taken is named like that too, and may still review."""
+    message = "Take it\n\nCo-authored-by: Bo <1+bo@users.noreply.github.com>"
+    assert parse.commit(a_commit(message, "User")).asked_by == ()
+
+
+@pytest.mark.parametrize(("kind", "bot"), [("Bot", True), ("User", False), ("Mannequin", False), (None, False)])
+def test_a_bot_is_who_the_host_calls_one(kind: str | None, bot: bool) -> None:
+    user = {"login": "renovate[bot]", "type": kind}
+    at = "2030-01-01T00:00:00Z"
+    review = parse.review({"id": 1, "user": user, "state": "APPROVED", "submitted_at": at, "commit_id": "a"})
+    assert review is not None
+    assert (review.by_bot, parse.change(REF, {"user": user}).author_is_bot) == (bot, bot)
