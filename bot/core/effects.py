@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import assert_never
 
 from bot.core.model import Permission
-from bot.core.record import CheckConclusion, FaceShown, GateRecord, Intent, Judgement, MergeRecord
+from bot.core.record import CheckConclusion, FaceShown, GateRecord, Intent, IntentState, Judgement, MergeRecord
 from bot.core.runs import Run
 
 # ------------------------------------------------------------------------------------- state effects
@@ -55,6 +55,18 @@ class Judge:
 class RecordMerge:
     merge: MergeRecord
     intents: tuple[Intent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MoveIntent:
+    """One of our claims now waits for something else: for its turn, for a person, or for nothing any more.
+
+    ``intent`` is as it was read; a claim that has been settled in the meantime stays settled.
+    """
+
+    intent: Intent
+    state: IntentState
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +174,7 @@ StateEffect = (
     | CloseGate
     | Judge
     | RecordMerge
+    | MoveIntent
     | ReleaseTarget
     | ThawBranch
     | Tell

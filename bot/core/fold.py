@@ -10,6 +10,7 @@ from bot.core.effects import (
     CancelRun,
     CloseGate,
     Judge,
+    MoveIntent,
     Note,
     NotePlanning,
     OpenGate,
@@ -36,6 +37,7 @@ class Folded:
     runs: list[Run] = field(default_factory=list)
     cancel: list[str] = field(default_factory=list)
     intents: list[Intent] = field(default_factory=list)
+    moves: list[MoveIntent] = field(default_factory=list)
     tells: list[Tell] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
     release: list[str] = field(default_factory=list)
@@ -77,6 +79,10 @@ def _one(snapshot: Snapshot, folded: Folded, effect: StateEffect) -> None:
             folded.intents.extend(intents)
             found = {"sha": merge.sha, "by": merge.by, "admitted": merge.admitted, "why_not": merge.why_not}
             folded.audit.append(AuditEntry(merge.by or "unknown", "change.merged", subject, found))
+        case MoveIntent(intent=intent, state=state, reason=reason):
+            folded.moves.append(effect)
+            detail = {"project": intent.project, "target": intent.target, "state": state.value, "why": reason}
+            folded.audit.append(AuditEntry("headgate", "intent.move", subject, detail))
         case ReleaseTarget(target=target, by=by):
             folded.release.append(target)
             folded.audit.append(AuditEntry(by, "target.release", subject, {"target": target}))

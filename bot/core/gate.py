@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from bot.core.decide.planning import MAX_ATTEMPTS, needs_permission_to_plan, planned_sets, too_many
+from bot.core.decide.planning import (
+    MAX_ATTEMPTS,
+    deploying_there,
+    given_up,
+    needs_permission_to_plan,
+    outdated,
+    planned_sets,
+    too_many,
+)
 from bot.core.effectset import EffectSet
 from bot.core.face.model import Danger
 from bot.core.face.render import dangers_fit
-from bot.core.model import CheckState, Permission, Review
+from bot.core.model import ChangeState, CheckState, Permission, Review
 from bot.core.people import eligible, objections, tally, unknown_hands
 from bot.core.project import Affected, Standing
 from bot.core.record import Covered, Judgement, Request, Verb
@@ -37,6 +45,7 @@ def judge(snapshot: Snapshot) -> Reason:
         "gate",
         (
             *_plans(snapshot),
+            *_order(snapshot),
             *_bindings(snapshot),
             *_unlistable(snapshot),
             *_draft(snapshot),
@@ -124,16 +133,24 @@ def _plans(snapshot: Snapshot) -> Iterable[Reason]:
         name = each.project.name
         run = snapshot.plan_of(name, each.digest)
         rule = f"plan.{name}"
-        if given_up(run):
+        if given_up(snapshot, run):
             yield Reason(
                 rule,
                 Status.DENIED,
-                f"The plan of {name} never came to an end, {MAX_ATTEMPTS} times over",
+                f"The plan of {name} never came to an end, {MAX_ATTEMPTS} times over{_last_words(run)}",
                 who=("anyone with write permission",),
                 how=f"`/plan {name}`",
             )
         elif run is None or not run.state.over or run.state in (RunState.LOST, RunState.CANCELLED):
-            yield Reason(rule, Status.PENDING, f"{name} is being planned")
+            later = " when the deploy on its target has ended" if deploying_there(snapshot, each) else ""
+            yield Reason(rule, Status.PENDING, f"{name} is {'planned' if later else 'being planned'}{later}")
+        elif outdated(snapshot, run):
+            yield Reason(
+                rule,
+                Status.PENDING,
+                f"{name} is planned again, because something was deployed on its target since",
+                how=f"`/plan {name}` if it takes long",
+            )
         elif run.state is RunState.FAILED:
             message = run.failure.message if run.failure else "failed"
             yield Reason(
@@ -147,9 +164,23 @@ def _plans(snapshot: Snapshot) -> Iterable[Reason]:
             yield Reason(rule, Status.APPROVED, f"{name} is planned")
 
 
-def given_up(run: Run | None) -> bool:
-    """Its process died so often that only a person's word plans it again."""
-    return run is not None and run.state in (RunState.LOST, RunState.CANCELLED) and run.attempt >= MAX_ATTEMPTS
+def _last_words(run: Run | None) -> str:
+    return f": {run.failure.message}" if run is not None and run.failure is not None else ""
+
+
+def _order(snapshot: Snapshot) -> Iterable[Reason]:
+    """A plan from before a deploy that is on its way would not be what happens after it (P2)."""
+    if snapshot.change.state is not ChangeState.OPEN:
+        return
+    for each in snapshot.selection.affected:
+        fact = snapshot.targets.get(each.project.target)
+        for intent in fact.ahead[:1] if fact is not None else ():
+            yield Reason(
+                f"order.{each.project.name}",
+                Status.PENDING,
+                f"#{intent.change.number} was merged before and its deploy of {intent.project} has not ended",
+                how=f"wait for it: {each.project.name} is planned again then",
+            )
 
 
 def _bindings(snapshot: Snapshot) -> Iterable[Reason]:

@@ -178,6 +178,8 @@ class IntentState(enum.Enum):
 
     WAITING = "waiting"
     DEPLOYED = "deployed"
+    PARKED = "parked"
+    """Waits for a person: nothing moves it by itself, so later merges do not wait for it but inherit it."""
     STOPPED = "stopped"
     """Failed, differs, or was never admitted: what it left undeployed is inherited by the next change."""
     SUPERSEDED = "superseded"

@@ -19,7 +19,9 @@ class TargetFact:
     """What stands on a target, seen from this change.
 
     ``ahead`` are intents of earlier merges that still wait or run; ``inherited`` what earlier merges left
-    undeployed (this change's plan contains it, and approvals must postdate it).
+    undeployed (this change's plan contains it, and approvals must postdate it); ``behind`` are those of later
+    merges, not yet deployed. ``moved_at`` is when a deploy
+    last ended there, ``deploying`` that one runs now: plans from before, or from in between, show what is past.
     """
 
     target: str
@@ -27,8 +29,11 @@ class TargetFact:
     deployed_order: int = 0
     locked_by: str = ""
     locked_since: datetime | None = None
+    moved_at: datetime | None = None
+    deploying: bool = False
     ahead: tuple[Intent, ...] = ()
     inherited: tuple[Intent, ...] = ()
+    behind: tuple[Intent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from bot.core.model import Change, ChangeRef, ChangeState, HostFacts, Permission
 from bot.core.project import Selection
 from bot.core.record import Intent, IntentState, Memory
 from bot.core.rules import RepoRules
-from bot.core.runs import Run
+from bot.core.runs import Run, RunState
 from bot.core.snapshot import MergeFact, Snapshot, TargetFact
 from bot.flow.requests import absorb_comments
 from bot.flow.selecting import Selector, settled
@@ -288,21 +288,34 @@ def _sets(services: Services, memory: Memory, runs: tuple[Run, ...]) -> Mapping[
 def _targets(services: Services, ref: ChangeRef, memory: Memory, selection: Selection) -> Mapping[str, TargetFact]:
     names = sorted({each.project.target for each in selection.affected if each.project.target})
     intents = services.store.intents_on(names)
-    return {name: _target(row, intents[name], ref, memory) for name, row in services.store.targets(names).items()}
+    rows = services.store.targets(names)
+    return {name: _target(services, row, intents[name], ref, memory) for name, row in rows.items()}
 
 
-def _target(row: TargetRow, intents: Sequence[Intent], ref: ChangeRef, memory: Memory) -> TargetFact:
+def _target(
+    services: Services, row: TargetRow, intents: Sequence[Intent], ref: ChangeRef, memory: Memory
+) -> TargetFact:
     order = memory.merge.order if memory.merge else None
-    others = [intent for intent in intents if intent.change != ref and (order is None or intent.order < order)]
+    rest = [intent for intent in intents if intent.change != ref]
+    others = [intent for intent in rest if order is None or intent.order < order]
     return TargetFact(
         target=row.target,
         deployed_sha=row.deployed_sha,
         deployed_order=row.deployed_order,
         locked_by=row.locked_by,
         locked_since=row.locked_since,
-        ahead=tuple(intent for intent in others if order is not None and intent.state is IntentState.WAITING),
-        inherited=tuple(intent for intent in others if intent.state is IntentState.STOPPED),
+        moved_at=row.moved_at,
+        deploying=_deploying(services, row),
+        ahead=tuple(intent for intent in others if intent.state is IntentState.WAITING),
+        inherited=tuple(intent for intent in others if intent.state in (IntentState.STOPPED, IntentState.PARKED)),
+        behind=tuple(intent for intent in rest if order is not None and intent.order > order),
     )
+
+
+def _deploying(services: Services, row: TargetRow) -> bool:
+    """A suspect deploy keeps its lock, perhaps for hours, until a person looks: it is not waited for."""
+    run = services.store.run(row.locked_by) if row.locked_by else None
+    return run is not None and run.state is RunState.RUNNING
 
 
 def _rivals(services: Services, ref: ChangeRef, selection: Selection) -> Mapping[str, tuple[ChangeRef, ...]]:

@@ -57,6 +57,7 @@ def perform_state(
         runs=tuple(folded.runs),
         cancel=tuple(folded.cancel),
         intents=tuple(folded.intents),
+        moves=tuple(folded.moves),
         messages=messages,
         audit=tuple(folded.audit),
         release=tuple(folded.release),

@@ -16,6 +16,7 @@ from bot.core.errors import (
     StoreConflict,
     ToolError,
     ToolFailed,
+    ToolKilled,
     ToolMissing,
     ToolTimeout,
 )
@@ -53,6 +54,9 @@ def execute(services: Services, run: Run, stopped: Callable[[], bool]) -> Run:
         with tempfile.TemporaryDirectory(prefix=f"run-{run.id[:8]}-", dir=_runs_dir(services)) as scratch:
             bench = _set_up(services, run, sink, redactor, stopped, Path(scratch))
             step, run = _carry(services, run, bench)
+    except ToolKilled as error:
+        # It did not fail: a plan is made again, a deploy reads back first and goes on with what is left.
+        return services.store.bury_run(replace(run, log=sink.close()), services.clock.now(), str(error))
     except ToolMissing as error:
         step, run = Step.FAIL, _failed(run, FailureKind.MISSING, str(error), ())
     except ToolTimeout as error:

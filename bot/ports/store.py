@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from bot.core.effects import MoveIntent
 from bot.core.effectset import EffectSet
 from bot.core.events import Delivery, Hint
 from bot.core.model import ChangeRef, RepoRef
@@ -55,7 +56,8 @@ class Commit:
     """Everything one advance decided, written in one transaction or not at all.
 
     ``runs`` are inserted unless a run of that id exists; ``cancel`` cancels queued runs and asks running plans
-    to stop; ``messages`` are (destination, message); ``finish_intents`` maps (target, order) to a new state.
+    to stop; ``messages`` are (destination, message). ``intents`` are inserted unless they are there; ``moves``
+    give a new state to those that are still as they were read. Open changes on their targets are marked.
     """
 
     memory: Memory
@@ -73,6 +75,7 @@ class Commit:
     """Targets whose lock a person told us to release."""
     thaw: str = ""
     """A branch from which deploys may go on again."""
+    moves: tuple[MoveIntent, ...] = ()
     targets: tuple[str, ...] | None = None
     """Targets the change concerns now, for :meth:`Targets.changes_on`; None leaves them as they are."""
 
@@ -86,6 +89,8 @@ class TargetRow:
     deployed_order: int = 0
     deployed_repo: str = ""
     deployed_at: datetime | None = None
+    moved_at: datetime | None = None
+    """When a deploy that applied anything last ended there, well or not: plans that began before are outdated."""
     locked_by: str = ""
     locked_since: datetime | None = None
     frozen: str = ""

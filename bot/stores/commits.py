@@ -6,8 +6,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from bot.core.record import Intent
 from bot.ports import ChangeRow, Commit
 from bot.stores import audit, changes, leases, outbox, runs, shelf, targets
+
+
+def _claims(decided: Commit) -> tuple[Intent, ...]:
+    """Claims that are new or wait for something else now: what others may plan and merge depends on them."""
+    return (*decided.intents, *(move.intent for move in decided.moves))
 
 
 def commit(connection: Connection, row: ChangeRow, decided: Commit, now: datetime) -> ChangeRow:
@@ -21,6 +27,9 @@ def commit(connection: Connection, row: ChangeRow, decided: Commit, now: datetim
     branch = changes.branch_of(connection, str(row.ref))
     for intent in decided.intents:
         targets.add_intent(connection, intent, branch)
+    for move in decided.moves:
+        targets.move_intent(connection, move, now)
+    leases.mark_concerned(connection, {each.target for each in _claims(decided)}, row.ref, now)
     for target in sorted(decided.release):
         leases.give_up(connection, target, now)
     if decided.thaw:

@@ -6,6 +6,7 @@ they do all the same, the database ends one and it is run again.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,6 +14,7 @@ from typing import Final
 from sqlalchemy import Connection, update
 
 from bot.core.errors import BadTransition
+from bot.core.model import ChangeRef
 from bot.core.record import IntentState
 from bot.core.runs import Failure, FailureKind, Holder, Run, RunKind, RunState, Step
 from bot.ports import AuditEntry
@@ -71,7 +73,8 @@ def bury(connection: Connection, run: Run, now: datetime, why: str) -> Run:
     """The holder is dead: LOST, lock released, intent left waiting. Raises StoreConflict, BadTransition."""
     changes.mark(connection, run.change, now, refetch=False)
     current = runs.held(connection, run)
-    lost = _lose(connection, current, now, why)
+    known = replace(run, state=current.state, applying=current.applying or run.applying)
+    lost = _lose(connection, known, now, why)
     _free(connection, lost, now)
     _note(connection, "run.lost", lost, now, why)
     return lost
@@ -104,11 +107,18 @@ def _settle(connection: Connection, run: Run, step: Step, now: datetime) -> None
 
 
 def _free(connection: Connection, run: Run, now: datetime) -> None:
-    targets.release(connection, run)
+    targets.release(connection, run, now)
     if run.kind is RunKind.DEPLOY:
-        # Whoever waits for this target may have its turn now; nobody else would tell them.
-        for ref in sorted(set(targets.waiting(connection, run.project.target)) - {run.change}):
-            changes.mark(connection, ref, now, refetch=False)
+        mark_concerned(connection, {run.project.target}, run.change, now)
+
+
+def mark_concerned(connection: Connection, names: Set[str], but: ChangeRef, now: datetime) -> None:
+    """Whoever waits for these targets may have its turn now, and open changes may have to be planned again;
+    nobody else would tell them."""
+    waiting = {ref for name in sorted(names) for ref in targets.waiting(connection, name)}
+    planned = {ref for _, ref in targets.changes_on(connection, sorted(names))} if names else set()
+    for ref in sorted((waiting | planned) - {but}):
+        changes.mark(connection, ref, now, refetch=False)
 
 
 def _expire(connection: Connection, run: Run, now: datetime) -> Run:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, select, update
 
+from bot.core.effects import MoveIntent
 from bot.core.model import ChangeRef, RepoRef
 from bot.core.record import Intent, IntentState
 from bot.core.runs import Run
@@ -15,7 +16,7 @@ from bot.ports import TargetRow
 from bot.stores.database import upsert
 from bot.stores.schema import changes, concerns, freezes, intents, targets
 
-OPEN = (IntentState.WAITING.value, IntentState.STOPPED.value)
+OPEN = (IntentState.WAITING.value, IntentState.PARKED.value, IntentState.STOPPED.value)
 """Intents that nothing has deployed or deployed over."""
 
 PART = 500
@@ -66,10 +67,11 @@ def overtaken(row: TargetRow, run: Run) -> bool:
     return row.deployed_repo == str(run.change.repo) and row.deployed_order >= run.order
 
 
-def release(connection: Connection, run: Run) -> None:
-    """Free the target, if this run holds it."""
+def release(connection: Connection, run: Run, now: datetime) -> None:
+    """Free the target, if this run holds it; what it applied, wholly or in part, moved the target's state."""
     ours = update(targets).where(targets.c.target == run.project.target, targets.c.locked_by == run.id)
-    connection.execute(ours.values(locked_by="", locked_since=None))
+    freed: dict[str, Any] = {"locked_by": "", "locked_since": None}
+    connection.execute(ours.values(freed | ({"moved_at": now} if run.applying else {})))
 
 
 def holder(connection: Connection, target: str) -> str:
@@ -134,8 +136,20 @@ def add_intent(connection: Connection, intent: Intent, branch: str) -> None:
     connection.execute(new.on_conflict_do_nothing(index_elements=["target", "change", "project"]))
 
 
+def move_intent(connection: Connection, move: MoveIntent, now: datetime) -> None:
+    """Give a claim its new state, unless it is no longer as it was read: a run has settled it since."""
+    read = move.intent
+    own = update(intents).where(
+        intents.c.target == read.target,
+        intents.c.change == str(read.change),
+        intents.c.project == read.project,
+        intents.c.state == read.state.value,
+    )
+    connection.execute(own.values(state=move.state.value, since=now, reason=move.reason))
+
+
 def intents_on(connection: Connection, names: Sequence[str]) -> dict[str, tuple[Intent, ...]]:
-    """Waiting and stopped intents of each target in target-branch order."""
+    """Intents that nothing has deployed or deployed over, per target in target-branch order."""
     found: dict[str, list[Intent]] = {}
     for some in _parts(names):
         query = select(intents).where(intents.c.target.in_(some), intents.c.state.in_(OPEN))

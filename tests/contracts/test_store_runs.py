@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.core.effects import MoveIntent
 from bot.core.errors import BadTransition, StoreConflict
 from bot.core.model import ChangeRef, RepoRef
 from bot.core.record import IntentState
@@ -93,6 +94,53 @@ def test_a_stopped_predecessor_does_not_hold_up_the_next(store, sample, planned)
     assert (stopped.state, waiting.state) == (IntentState.STOPPED, IntentState.WAITING)
     assert stopped.reason.startswith("no such bucket")
     assert _claim(store, sample, "d2") is not None
+
+
+def test_a_parked_claim_holds_up_nobody_and_is_deployed_over(store, sample, planned):
+    planned(1, runs=(sample.deploy("d1", order=1),), intents=(sample.intent(1, order=1),))
+    planned(2, runs=(sample.deploy("d2", 2, order=2),), intents=(sample.intent(2, order=2),))
+    (first, _) = store.intents_on(["s3/net"])["s3/net"]
+    planned(1, moves=(MoveIntent(first, IntentState.PARKED, "it waits for `/deploy`"),))
+    (parked, waiting) = store.intents_on(["s3/net"])["s3/net"]
+    assert (parked.state, parked.reason) == (IntentState.PARKED, "it waits for `/deploy`")
+    assert waiting.state is IntentState.WAITING
+    store.finish_run(_claim(store, sample, "d2"), Step.SUCCEED, sample.at, sample.entry())
+    assert _intents(store, 1, sample) == [IntentState.SUPERSEDED]
+
+
+def test_a_claim_that_was_settled_since_it_was_read_is_not_moved(store, sample, planned):
+    planned(1, runs=(sample.deploy("d1", order=1),), intents=(sample.intent(1, order=1),))
+    (read,) = store.intents_of(sample.ref(1))
+    store.finish_run(_claim(store, sample, "d1"), Step.SUCCEED, sample.at, sample.entry())
+    planned(1, moves=(MoveIntent(read, IntentState.PARKED, "too late"),))
+    assert _intents(store, 1, sample) == [IntentState.DEPLOYED]
+
+
+@pytest.mark.parametrize("step", [Step.SUCCEED, Step.FAIL, Step.BURY])
+def test_a_deploy_that_applied_anything_moves_its_target_and_tells_open_changes(store, sample, planned, step):
+    planned(1, runs=(sample.deploy("d1"),), intents=(sample.intent(),))
+    planned(2, targets=("s3/net",))
+    running = store.mark_applying(_claim(store, sample, "d1"), PlanResult("f"))
+    _clean(store, sample.ref(2), sample)
+    if step is Step.BURY:
+        store.bury_run(running, sample.at, "it died")
+    else:
+        store.finish_run(running, step, sample.at, sample.entry())
+    assert store.target("s3/net").moved_at == sample.at
+    assert sample.ref(2) in store.due_changes(sample.at)
+
+
+def test_a_deploy_that_applied_nothing_leaves_its_target_as_it_was(store, sample, planned):
+    planned(1, runs=(sample.deploy("d1"),), intents=(sample.intent(),))
+    store.finish_run(_claim(store, sample, "d1"), Step.DIFFER, sample.at, sample.entry())
+    assert store.target("s3/net").moved_at is None
+
+
+def test_open_changes_hear_of_a_new_claim_on_their_target(store, sample, planned):
+    planned(2, targets=("s3/net",))
+    _clean(store, sample.ref(2), sample)
+    planned(1, intents=(sample.intent(),))
+    assert sample.ref(2) in store.due_changes(sample.at)
 
 
 def test_an_older_commit_is_superseded_and_never_applied(store, sample, planned):

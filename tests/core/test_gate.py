@@ -10,7 +10,7 @@ import pytest
 from bot.core.effectset import Action, EffectSet
 from bot.core.errors import Problem
 from bot.core.gate import concerned, counted_approvals, dropped_reviews, judge, maintainers, standing_holds
-from bot.core.model import CheckState, Commit, HostCheck, RepoRef, ReviewState
+from bot.core.model import ChangeRef, CheckState, Commit, HostCheck, RepoRef, ReviewState
 from bot.core.project import Standing
 from bot.core.record import IntentState, Verb
 from bot.core.rules import Environment, RepoRules
@@ -87,9 +87,36 @@ def test_a_failed_plan_says_why_and_how_to_try_again(build: SimpleNamespace) -> 
 
 @pytest.mark.parametrize("state", [RunState.LOST, RunState.CANCELLED])
 def test_a_plan_that_was_given_up_says_who_can_ask_for_it_again(build: SimpleNamespace, state: RunState) -> None:
-    found = rule(build.a_snapshot(plans=(build.a_plan_run(state=state, attempt=3),)), "plan.app")
+    died = tuple(build.a_plan_run(state=state, attempt=number) for number in (1, 2, 3))
+    found = rule(build.a_snapshot(plans=died), "plan.app")
     assert found.status is Status.DENIED
     assert (found.who, found.how) == (("anyone with write permission",), "`/plan app`")
+
+
+def test_an_outdated_plan_closes_the_gate_until_it_is_made_again(build: SimpleNamespace) -> None:
+    fact = TargetFact("state/app", moved_at=build.ago(1))
+    found = rule(build.an_approved(targets={"state/app": fact}), "plan.app")
+    assert found.status is Status.PENDING
+    assert "planned again" in found.text
+
+
+def test_a_plan_that_waits_for_a_deploy_says_so(build: SimpleNamespace) -> None:
+    fact = TargetFact("state/app", deploying=True)
+    found = rule(build.a_snapshot(plans=(), targets={"state/app": fact}), "plan.app")
+    assert (found.status, found.text) == (
+        Status.PENDING,
+        "app is planned when the deploy on its target has ended",
+    )
+
+
+def test_the_gate_waits_for_the_deploys_of_earlier_merges_on_the_same_target(build: SimpleNamespace) -> None:
+    earlier = build.an_intent("app", change=ChangeRef(build.REPO, 9))
+    facts = {"state/app": TargetFact("state/app", ahead=(earlier,))}
+    found = rule(build.an_approved(targets=facts), "order.app")
+    assert found.status is Status.PENDING
+    assert found.text == "#9 was merged before and its deploy of app has not ended"
+    merged = judge(build.a_merged(targets=facts))
+    assert not [leaf for leaf in merged.blockers() if leaf.rule == "order.app"]
 
 
 def test_a_removed_project_denies(build: SimpleNamespace) -> None:

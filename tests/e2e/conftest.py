@@ -32,7 +32,9 @@ class Killer:
         self._thread = threading.Thread(target=self._loop, daemon=True)
         self.kills: list[str] = []
 
-    def start(self) -> None:
+    def start(self, pace: float = 1.0) -> None:
+        """Begin; every pause is ``pace`` times as long."""
+        self._pause = (self._pause[0] * pace, self._pause[1] * pace)
         self._thread.start()
 
     def stop(self) -> None:

@@ -101,6 +101,12 @@ class World:
         for run_id in folded.cancel:
             self._move(run_id, Step.CANCEL)
         self.intents += folded.intents
+        for move in folded.moves:
+            assert move.intent in self.intents
+            self.intents = [
+                replace(each, state=move.state, reason=move.reason) if each == move.intent else each
+                for each in self.intents
+            ]
         for run in list(self.runs):
             if run.state is RunState.SUSPECT and run.project.target in folded.release:
                 self._move(run.id, Step.BURY)

@@ -51,6 +51,62 @@ def test_two_open_changes_on_one_project_see_each_other_and_the_second_is_planne
     assert world.gate(first) != "success"
 
 
+def test_a_change_opened_while_an_earlier_one_deploys_is_planned_on_what_that_leaves(world: Any) -> None:
+    first = world.pull({"prod/web/wanted": "a=2\n"})
+    first.approve("bo")
+    world.settle()
+    opened: list[Any] = []
+
+    def open_another(run: Any) -> None:
+        if run.kind is RunKind.DEPLOY and not opened:
+            world.repo.commit("second", files={"prod/web/wanted": "a=3\n"}, author="dee")
+            opened.append(world.repo.open_pull("Second", head="second", author="dee"))
+
+    world.runs.before = open_another
+    first.merge("dee")
+    world.settle()
+    (second,) = opened
+    assert "2 → 3" in world.face(second).replace('"', "")
+    second.approve("bo")
+    world.settle()
+    second.merge("dee")
+    world.settle()
+    assert "Deployed by merge" in world.face(second)
+    assert world.deployed("prod_web") == "a=3"
+
+
+def test_a_plan_from_before_a_deploy_on_its_target_is_made_again_before_the_gate_opens(world: Any) -> None:
+    first = world.pull({"prod/web/wanted": "a=2\n"})
+    second = world.pull({"prod/web/notes": "words\n"}, branch="second")
+    first.approve("bo")
+    world.settle()
+    assert world.gate(second) == "success"
+    begun: list[str] = []
+    world.runs.before = lambda run: begun.append(run.kind.value)
+    first.merge("dee")
+    world.settle()
+    assert begun[-1] == "plan", "whatever was planned before the deploy ended is planned again"
+    assert "1 → 2" not in world.face(second).replace('"', "")
+    assert world.gate(second) == "success"
+
+
+def test_of_two_merges_that_wait_for_a_command_the_later_deploys_both(make_world: Any) -> None:
+    world = make_world(config="version: 1\nprojects:\n" + project("prod-web", ", deploy: on_command"))
+    pulls = []
+    for number in (2, 3):
+        pull = world.pull({"prod/web/wanted": f"a={number}\n"}, branch=f"t{number}")
+        assert ("Inherited" in world.face(pull)) is (number == 3)
+        pull.approve("bo")
+        world.settle()
+        pull.merge("dee")
+        world.settle()
+        pulls.append(pull)
+    world.say(pulls[1], "bo", "/deploy")
+    world.settle()
+    assert world.deployed("prod_web") == "a=3"
+    assert "Superseded" in world.face(pulls[0])
+
+
 def test_a_forced_push_during_a_plan_leaves_only_the_newest_commits_plan_in_the_comment(world: Any) -> None:
     world.repo.commit("topic-1", files={"prod/web/wanted": "a=2\n"}, author="dee")
     pull = world.repo.open_pull("A change", head="topic-1", author="dee")

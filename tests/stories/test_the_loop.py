@@ -174,3 +174,34 @@ def test_a_hold_closes_the_gate_and_only_its_holder_or_a_maintainer_opens_it(wor
     assert world.gate(pull) == "pending"
     world.say(pull, "cy", "/unhold")
     assert world.gate(pull) == "success"
+
+
+KILLED_ONCE = """
+import os, signal, sys
+live, marker = os.path.join(os.environ["LIVE"], sys.argv[1]), os.path.join(os.environ["LIVE"], "killed")
+if not os.path.exists(marker):
+    open(marker, "w").close()
+    os.kill(os.getpid(), signal.SIGKILL)
+open(live, "w").write(open("wanted").read())
+"""
+
+
+def test_a_deploy_whose_command_was_killed_is_read_back_and_goes_on_by_itself(make_world: Any) -> None:
+    world = make_world(files={"apply.py": KILLED_ONCE})
+    pull = world.pull({"prod/web/wanted": "a=2\n"})
+    pull.approve("bo")
+    world.settle()
+    pull.merge("dee")
+    world.settle()
+    assert world.run_states(pull, RunKind.DEPLOY) == [("prod-web", "lost"), ("prod-web", "succeeded")]
+    assert "Deployed by merge" in world.face(pull)
+    assert world.deployed("prod_web") == "a=2"
+
+
+def test_a_plan_whose_command_is_killed_every_time_is_given_up_and_says_why(make_world: Any) -> None:
+    world = make_world(files={"plan.py": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)\n"})
+    pull = world.pull({"prod/web/wanted": "a=2\n"})
+    assert world.run_states(pull, RunKind.PLAN) == [("prod-web", "lost")] * 3
+    assert "never came to an end, 3 times over" in world.face(pull)
+    assert "killed" in world.face(pull)
+    assert world.gate(pull) == "failure"

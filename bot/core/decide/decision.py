@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from bot.core.decide.claiming import claim_effects
 from bot.core.decide.deploying import deploy_effects, merge_effects
 from bot.core.decide.gating import gate_effects
 from bot.core.decide.planning import plan_effects
@@ -27,6 +28,7 @@ def decide(snapshot: Snapshot) -> Decision:
         *plan_effects(snapshot),
         *gate_effects(snapshot, verdict),
         *merge_effects(snapshot),
+        *claim_effects(snapshot),
         *deploy_effects(snapshot),
         *tell_effects(snapshot, verdict),
     )

@@ -156,7 +156,7 @@ def _position(snapshot: Snapshot, project: Project, intent: Intent, last: Run | 
     stage = _settled_stage(snapshot, intent, last)
     if stage is not None:
         return Position(project, intent, stage, last)
-    waits = _waits_for(snapshot, project)
+    waits = _waits_for(snapshot, project, forced=released(snapshot, project.name, last) is not None)
     if waits:
         return Position(project, intent, Stage.WAITING, last, waits)
     if _needs_command(snapshot, project, last):
@@ -202,8 +202,8 @@ def _needs_command(snapshot: Snapshot, project: Project, last: Run | None) -> bo
     return on_command and last is None and released(snapshot, project.name, last) is None
 
 
-def _waits_for(snapshot: Snapshot, project: Project) -> str:
-    """What must happen first, in words; empty when nothing."""
+def _waits_for(snapshot: Snapshot, project: Project, *, forced: bool) -> str:
+    """What must happen first, in words; empty when nothing. ``forced`` says that somebody said ``/deploy``."""
     if snapshot.paused:
         return f"deploys are paused: {snapshot.paused}"
     if snapshot.frozen:
@@ -211,20 +211,26 @@ def _waits_for(snapshot: Snapshot, project: Project) -> str:
     fact = snapshot.targets.get(project.target)
     if fact is not None and fact.ahead:
         return f"#{fact.ahead[0].change.number}, which was merged before it"
-    undone = {
-        intent.project
-        for intent in snapshot.intents
-        if intent.state not in (IntentState.DEPLOYED, IntentState.SUPERSEDED)
-    }
-    for name in project.depends_on:
-        if name in undone:
-            return name
+    states = {intent.project: intent.state for intent in snapshot.intents}
+    for name, words in goes_before(snapshot, project).items():
+        if states[name] is IntentState.SUPERSEDED and fact is not None and fact.behind and not forced:
+            # What it was to follow is gone, and the later change was planned as if this one stayed undeployed.
+            return f"#{fact.behind[0].change.number}, which was merged after it and is deployed over it"
+        if states[name] not in (IntentState.DEPLOYED, IntentState.SUPERSEDED):
+            return words
+    return ""
+
+
+def goes_before(snapshot: Snapshot, project: Project) -> dict[str, str]:
+    """Projects of this change that must be deployed before this one, and how to name each."""
+    claimed = sorted(intent.project for intent in snapshot.intents)
+    found = {name: name for name in project.depends_on if name in claimed}
     before = earlier_environments(snapshot, project.environment)
-    for name in sorted(undone):
+    for name in claimed:
         affected = snapshot.selection.named(name)
         if affected is not None and affected.project.environment in before:
-            return f"{name} ({affected.project.environment} goes first)"
-    return ""
+            found.setdefault(name, f"{name} ({affected.project.environment} goes first)")
+    return found
 
 
 def earlier_environments(snapshot: Snapshot, environment: str) -> frozenset[str]:

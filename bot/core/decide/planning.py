@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 
 from bot.core.effects import CancelRun, NotePlanning, StartRun, StateEffect
 from bot.core.effectset import EffectSet
@@ -48,7 +49,7 @@ def plan_effects(snapshot: Snapshot) -> tuple[StateEffect, ...]:
         if run.kind is RunKind.PLAN and not run.state.over and (run.project.name, run.digest) not in keys
     ]
     effects += [StartRun(run) for each in wanted if (run := _next_run(snapshot, each)) is not None]
-    waiting = any(not run.state.over for run in snapshot.runs if run.kind is RunKind.PLAN)
+    waiting = any(not run.state.over for run in snapshot.runs if run.kind is RunKind.PLAN) or _put_off(snapshot)
     starting = any(isinstance(effect, StartRun) for effect in effects)
     if (waiting or starting) and snapshot.memory.planning_since is None:
         effects.append(NotePlanning(snapshot.now))
@@ -69,15 +70,60 @@ def _wanted(snapshot: Snapshot) -> tuple[Affected, ...]:
 def _next_run(snapshot: Snapshot, each: Affected) -> Run | None:
     """The plan run to start for a project now, if one is missing."""
     last = snapshot.plan_of(each.project.name, each.digest)
+    if deploying_there(snapshot, each):
+        return None
     if last is None:
         return None if _stale_and_waiting(snapshot, each) else _plan_run(snapshot, each, 1)
     if not last.state.over:
         return None
-    asked = _asked_again(snapshot, last)
-    if asked:
-        return _plan_run(snapshot, each, last.attempt + 1)
-    retry = last.state in (RunState.LOST, RunState.CANCELLED) and last.attempt < MAX_ATTEMPTS
-    return _plan_run(snapshot, each, last.attempt + 1) if retry else None
+    again = _asked_again(snapshot, last) or (_died(last) and not given_up(snapshot, last))
+    if not again:
+        again = outdated(snapshot, last) and not _stale_and_waiting(snapshot, each)
+    return _plan_run(snapshot, each, last.attempt + 1) if again else None
+
+
+def _died(run: Run | None) -> bool:
+    return run is not None and run.state in (RunState.LOST, RunState.CANCELLED)
+
+
+def given_up(snapshot: Snapshot, run: Run | None) -> bool:
+    """Its process died so often, one time after the other, that only a person's word plans it again."""
+    if run is None or not _died(run):
+        return False
+    same = [
+        each
+        for each in reversed(snapshot.runs)
+        if each.kind is RunKind.PLAN and each.project.name == run.project.name and each.digest == run.digest
+    ]
+    return sum(1 for _ in itertools.takewhile(_died, same)) >= MAX_ATTEMPTS
+
+
+def outdated(snapshot: Snapshot, run: Run) -> bool:
+    """Something was applied on its target after this plan began, so it shows what would have happened then.
+
+    A change that has begun to deploy moves the target itself; its plan is history and stays.
+    """
+    fact = snapshot.targets.get(run.project.target)
+    if fact is None or fact.moved_at is None or snapshot.deploys_of(run.project.name):
+        return False
+    planned = run.state in (RunState.SUCCEEDED, RunState.FAILED)
+    return planned and (run.started_at or run.created_at) < fact.moved_at
+
+
+def deploying_there(snapshot: Snapshot, each: Affected) -> bool:
+    """A deploy runs on the project's target: a plan made now would show half of it, so it waits for its end."""
+    fact = snapshot.targets.get(each.project.target)
+    return fact is not None and fact.deploying
+
+
+def _put_off(snapshot: Snapshot) -> bool:
+    """A plan that is missing, or no longer true, waits for the end of a deploy."""
+    return any(_missing(snapshot, each) for each in _wanted(snapshot) if deploying_there(snapshot, each))
+
+
+def _missing(snapshot: Snapshot, each: Affected) -> bool:
+    last = snapshot.plan_of(each.project.name, each.digest)
+    return last is None or (last.state.over and outdated(snapshot, last))
 
 
 def _plan_run(snapshot: Snapshot, each: Affected, attempt: int) -> Run:
@@ -151,9 +197,11 @@ def planned_fingerprints(snapshot: Snapshot) -> dict[str, str]:
 
 
 def all_planned(snapshot: Snapshot) -> bool:
-    """Nothing is queued or running, and every project that should be planned was tried."""
-    return not any(isinstance(effect, StartRun) for effect in plan_effects(snapshot)) and all(
-        run.state.over for run in snapshot.runs if run.kind is RunKind.PLAN
+    """Nothing is queued, running or put off, and every project that should be planned was tried."""
+    return (
+        not any(isinstance(effect, StartRun) for effect in plan_effects(snapshot))
+        and all(run.state.over for run in snapshot.runs if run.kind is RunKind.PLAN)
+        and not _put_off(snapshot)
     )
 
 

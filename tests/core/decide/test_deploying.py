@@ -204,6 +204,24 @@ def test_a_project_waits_for_what_it_depends_on(build: SimpleNamespace) -> None:
     assert "app" not in [run.project.name for run in started(stopped)]
 
 
+def test_what_went_first_was_deployed_over_so_this_waits_to_be_deployed_over_too(build: SimpleNamespace) -> None:
+    net, app = build.a_project("net"), build.a_project("app", depends_on=("net",))
+    later = build.an_intent("app", change=ChangeRef(build.REPO, 99), order=8)
+    intents = (build.an_intent("app"), build.an_intent("net", IntentState.SUPERSEDED))
+    facts = {"state/app": TargetFact("state/app", behind=(later,))}
+    snapshot = several(build, app, net, intents=intents, targets=facts)
+    assert started(snapshot) == []
+    assert {each.waits_for for each in positions(snapshot)} == {
+        "", "#99, which was merged after it and is deployed over it",
+    }  # fmt: skip
+    forced = remembering_request(build, snapshot)
+    assert [run.project.name for run in started(forced)] == ["app"]
+
+
+def remembering_request(build: SimpleNamespace, snapshot: Any) -> Any:
+    return build.remembering(snapshot, requests=(build.granted(Verb.DEPLOY, "bo", "app"),))
+
+
 def test_environments_go_one_after_the_other(build: SimpleNamespace) -> None:
     first, second = build.a_project("one", environment="stage"), build.a_project("two")
     snapshot = several(build, second, first)

@@ -11,7 +11,9 @@ import pytest
 from bot.core.decide.planning import (
     CROWD,
     MAX_ATTEMPTS,
+    all_planned,
     needs_permission_to_plan,
+    outdated,
     plan_effects,
     planned_fingerprints,
     planned_sets,
@@ -25,7 +27,8 @@ from bot.core.model import ChangeRef, ChangeState, RepoRef
 from bot.core.project import Standing
 from bot.core.record import Judgement, Verb
 from bot.core.rules import RepoRules
-from bot.core.runs import Run, RunState
+from bot.core.runs import Run, RunKind, RunState
+from bot.core.snapshot import TargetFact
 
 
 def started(snapshot: Any) -> list[Run]:
@@ -57,7 +60,8 @@ def test_a_removed_project_is_not_planned(build: SimpleNamespace) -> None:
 def test_a_plan_whose_process_died_is_tried_again_a_few_times(
     build: SimpleNamespace, state: RunState, attempt: int, again: bool
 ) -> None:
-    snapshot = build.a_snapshot(plans=(build.a_plan_run(state=state, attempt=attempt),))
+    died = tuple(build.a_plan_run(state=state, attempt=number) for number in range(1, attempt + 1))
+    snapshot = build.a_snapshot(plans=died)
     assert [run.attempt for run in started(snapshot)] == ([attempt + 1] if again else [])
 
 
@@ -67,8 +71,62 @@ def test_plan_plans_again_what_it_names(
     build: SimpleNamespace, state: RunState, words: tuple[str, ...], again: bool
 ) -> None:
     asked = build.granted(Verb.PLAN, "bo", *words)
-    snapshot = build.a_snapshot(plans=(build.a_plan_run(state=state, attempt=MAX_ATTEMPTS),), requests=(asked,))
+    plans = tuple(build.a_plan_run(state=state, attempt=number) for number in range(1, MAX_ATTEMPTS + 1))
+    snapshot = build.a_snapshot(plans=plans, requests=(asked,))
     assert bool(started(snapshot)) is again
+
+
+def test_only_deaths_one_after_the_other_give_a_plan_up(build: SimpleNamespace) -> None:
+    states = (RunState.LOST, RunState.LOST, RunState.FAILED, RunState.LOST)
+    plans = tuple(build.a_plan_run(state=state, attempt=number) for number, state in enumerate(states, 1))
+    assert [run.attempt for run in started(build.a_snapshot(plans=plans))] == [5]
+
+
+# ------------------------------------------------------------------- deploys on the same target
+
+
+def moved(build: SimpleNamespace, **fields: Any) -> dict[str, TargetFact]:
+    return {"state/app": TargetFact("state/app", **{"moved_at": build.ago(10), **fields})}
+
+
+@pytest.mark.parametrize("state", [RunState.SUCCEEDED, RunState.FAILED])
+def test_a_plan_that_began_before_a_deploy_ended_there_is_made_again(build: SimpleNamespace, state: RunState) -> None:
+    plans = (build.a_plan_run(state=state, started_at=build.ago(11)),)
+    snapshot = build.a_snapshot(plans=plans, targets=moved(build))
+    assert [run.attempt for run in started(snapshot)] == [2]
+    assert not all_planned(snapshot)
+
+
+def test_a_plan_that_began_after_the_last_deploy_stands(build: SimpleNamespace) -> None:
+    plans = (build.a_plan_run(started_at=build.ago(9)),)
+    assert started(build.a_snapshot(plans=plans, targets=moved(build))) == []
+
+
+def test_while_a_deploy_runs_there_nothing_is_planned_and_nobody_is_told_it_were(build: SimpleNamespace) -> None:
+    running = build.a_snapshot(plans=(), targets=moved(build, deploying=True))
+    assert started(running) == []
+    assert not all_planned(running)
+    assert NotePlanning(build.NOW) in plan_effects(running)
+    ended = build.a_snapshot(plans=(), targets=moved(build))
+    assert [run.project.name for run in started(ended)] == ["app"]
+
+
+def test_a_plan_that_is_still_true_is_not_put_off_by_a_deploy_that_runs(build: SimpleNamespace) -> None:
+    plans = (build.a_plan_run(started_at=build.ago(9)),)
+    assert all_planned(build.a_snapshot(plans=plans, targets=moved(build, deploying=True)))
+
+
+def test_an_outdated_plan_in_a_crowd_waits_until_somebody_approves(build: SimpleNamespace) -> None:
+    crowd = tuple(ChangeRef(build.REPO, number) for number in range(20, 20 + CROWD + 1))
+    plans = (build.a_plan_run(started_at=build.ago(11)),)
+    given = {"plans": plans, "targets": moved(build), "rivals": {"app": crowd}, "faces": (build.a_face(),)}
+    assert started(build.a_snapshot(**given)) == []
+    assert len(started(build.a_snapshot(**given, reviews=(build.a_review(),)))) == 1
+
+
+def test_a_changes_own_deploys_do_not_outdate_its_plan(build: SimpleNamespace) -> None:
+    merged = build.a_merged(deploys=(build.a_deploy_run(state=RunState.DIFFERS),), targets=moved(build))
+    assert not any(outdated(merged, run) for run in merged.runs if run.kind is RunKind.PLAN)
 
 
 def test_a_request_older_than_the_plan_does_not_plan_again(build: SimpleNamespace) -> None:
