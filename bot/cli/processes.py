@@ -21,6 +21,9 @@ REDIS_VARIABLE: Final = "HEADGATE_REDIS"
 """By which ``serve`` tells its processes where the queue is; ``NO_REDIS`` when there is none to be had."""
 NO_REDIS: Final = "none"
 
+AFTER_A_KILL: Final = 1.0
+"""The longest pause after a death by a signal: something killed it, it is not that it cannot start."""
+
 HEALTHY: Final = 3.0
 """A process that lived this long had started well: its next death is its first."""
 
@@ -45,6 +48,8 @@ class Child:
             if time.monotonic() - self._started > HEALTHY:
                 self._deaths = 0
             pause = PAUSE[min(self._deaths, len(PAUSE) - 1)]
+            if self._process.returncode < 0:
+                pause = min(pause, AFTER_A_KILL)
             log.warning("%s ended with code %s; again in %.1f s", self.name, self._process.returncode, pause)
             self._deaths += 1
             self._not_before = time.monotonic() + pause

@@ -103,6 +103,10 @@ class ToolTimeout(ToolError):
     """The tool was stopped at its time limit."""
 
 
+class ToolKilled(ToolError):
+    """Something else killed the command (SIGKILL): what it did until then is unknown, and it did not fail."""
+
+
 class ToolMissing(ToolError):
     """The tool's binary is not here, or not in the wanted version."""
 

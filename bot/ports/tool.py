@@ -44,7 +44,10 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """How it ended. ``code`` is the exit code, negative for a signal; output is raw bytes, not redacted."""
+    """How it ended; one that something else killed has none (ToolKilled).
+
+    ``code`` is the exit code, negative for a signal; output is raw bytes, not redacted.
+    """
 
     code: int
     stdout: bytes

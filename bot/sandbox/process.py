@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Final
 
-from bot.core.errors import ToolFailed, ToolMissing
+from bot.core.errors import ToolFailed, ToolKilled, ToolMissing
 from bot.core.redaction import Redactor
 from bot.ports import Executed, Execution
 from bot.sandbox.cgroup import Group, group
@@ -32,6 +32,9 @@ from bot.sandbox.watchdog import Bounds, Watchdog, signal_inside
 
 SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TICK: Final = 0.05
+KILLED: Final = (-signal.SIGKILL, 128 + signal.SIGKILL)
+"""How a death by SIGKILL is seen: by ourselves, or as bubblewrap and shells tell it of their children."""
+
 UNBOUNDED: Final = Bounds()
 _ESCAPES: Final = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]")
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
@@ -63,7 +66,7 @@ class ProcessSandbox:
 
     def run(self, execution: Execution) -> Executed:
         """Run it to its end, its timeout or its cancellation. Raises ToolMissing, ToolFailed when it cannot be
-        isolated."""
+        isolated, ToolKilled when neither we nor a limit of ours killed it."""
         program = self._program(execution)
         with tempfile.TemporaryDirectory(prefix="box-") as box:
             home = furnished(Path(box))
@@ -77,6 +80,8 @@ class ProcessSandbox:
                 if done.code and not done.exceeded and held.out_of_memory():
                     self._log(f"\nstopped: {self._bounds.too_much_memory()}\n")
                     return replace(done, exceeded=self._bounds.too_much_memory())
+                if done.code in KILLED and not (done.exceeded or done.cancelled or done.timed_out):
+                    raise ToolKilled(f"`{execution.argv[0]}` was killed (SIGKILL) by something outside Headgate")
                 return done
 
     def _group(self) -> contextlib.AbstractContextManager[Group]:
@@ -125,7 +130,9 @@ class ProcessSandbox:
         _kill_group(process.pid, signal.SIGKILL)
         for pump in (out, err):
             pump.join()
-        if not (ending.told or ending.exceeded or launch.ran()):
+        # Were bubblewrap itself killed, nobody could tell whether the command was reached.
+        reached = launch.ran() or process.returncode in KILLED
+        if not (ending.told or ending.exceeded or reached):
             words = tuple(bytes(err.kept).decode("utf-8", "replace").splitlines()[-5:])
             raise ToolFailed("the command could not be isolated, so it was not run", words)
         return Executed(

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from bot.core.destinations import Destination
-from bot.core.errors import ToolFailed
+from bot.core.errors import ToolFailed, ToolKilled
 from bot.core.redaction import Redactor
 from bot.ports import Executed, Execution
 from bot.sandbox.cgroup import bounds_processes
@@ -394,3 +394,22 @@ def test_a_link_that_a_command_put_in_the_trees_place_shows_nothing_to_the_next_
     looked = box.execute(("sh", "-c", 'cat live/key "$0"/key; ls -a "$0"', str(outside)))
     assert b"secret-of-the-host" not in looked.stdout
     assert "secret-of-the-host" not in box.log
+
+
+@pytest.mark.parametrize("whose", ["os.getpid()", "1"])
+def test_a_killed_command_or_wall_is_no_failure_of_the_command(walled: Callable[..., Walled], whose: str) -> None:
+    with pytest.raises(ToolKilled):
+        walled().run(f"import os, signal, time; os.kill({whose}, signal.SIGKILL); time.sleep(5); os._exit(137)")
+
+
+def test_bubblewrap_killed_beside_its_command_is_no_command_that_never_ran(walled: Callable[..., Walled]) -> None:
+    here = psutil.Process()
+
+    def kill_the_wall() -> None:
+        walls = [each for each in here.children(recursive=True) if each.name() == "bwrap"]
+        walls[0].kill()
+
+    box = walled()
+    threading.Thread(target=_when, args=(box.tree / "begun", kill_the_wall), daemon=True).start()
+    with pytest.raises(ToolKilled):
+        box.run("import time; open('begun', 'w').write('x'); time.sleep(60)")

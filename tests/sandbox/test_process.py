@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bot.core.errors import ToolMissing
+from bot.core.errors import ToolKilled, ToolMissing
 from bot.core.redaction import HIDDEN, Redactor
 from bot.ports import Executed, Execution
 from bot.sandbox.process import ProcessSandbox
@@ -262,3 +262,8 @@ def test_a_child_that_ignores_every_signal_is_dead_after_a_cancellation(bench: B
     assert done.cancelled
     kid = int(done.stdout)
     until(lambda: gone(kid))
+
+
+def test_a_command_that_something_else_killed_did_not_fail_and_did_not_end(bench: Bench) -> None:
+    with pytest.raises(ToolKilled, match="killed"):
+        bench.run("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")

@@ -21,6 +21,7 @@ def calls_for_a_push(world: Any, pull: Any, files: dict[str, str]) -> int:
     return sum(1 for each in made if each.status != 304)
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("projects", [1, 100])
 def test_a_settled_push_costs_at_most_twelve_calls_however_many_projects(
     make_world: Callable[..., Any], projects: int
