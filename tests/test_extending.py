@@ -24,6 +24,11 @@ from bot.ports import Applied, Execution, Planned, Verified
 
 
 class Note:
+    executables = False
+
+    def guard(self, project, source):
+        return ()
+
     def option_schema(self):
         return {}
 

@@ -20,6 +20,8 @@ from bot.cli.options import json_option
 from bot.core.config.document import load
 from bot.core.config.repository import CONFIG_FILE
 from bot.core.errors import HostGone, ToolMissing
+from bot.core.guard.model import Level
+from bot.core.guard.rules import RULES, GuardRules
 from bot.core.rules import Environment, Grant, Isolation, Listen, Mode, RepoRules, SandboxRules, Settings
 from bot.core.runs import Run, RunState
 from bot.flow.advance import advance
@@ -124,7 +126,11 @@ def _settings(folder: Path, root: Path, branch: str, env: dict[str, str]) -> Set
     names = [*_environments(root), "local"]
     environments = {name: Environment(name, plan=grant, apply=grant) for name in names}
     globs = dict.fromkeys(names, ("**",))
-    rules = RepoRules(match=str(REPO), mode=Mode.COMMENT, branches=(branch,), environments=globs, max_projects=10_000)
+    # Nor does the operator's list of what is allowed exist here: what the static guard finds is shown, and planned.
+    shown = GuardRules(dict.fromkeys(RULES, Level.NOTE))
+    rules = RepoRules(
+        match=str(REPO), mode=Mode.COMMENT, branches=(branch,), environments=globs, max_projects=10_000, guard=shown
+    )
     # Nor is it anybody else's code: it runs as it would by hand.
     sandbox = SandboxRules(isolation=Isolation.OFF)
     return Settings(

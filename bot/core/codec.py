@@ -43,7 +43,12 @@ class Document(Generic[T]):
     upcasters: Mapping[int, Upcaster] = field(default_factory=dict)
 
 
-MEMORY: Final = Document("memory", Memory, MEMORY_FORMAT)
+def _judge_again(body: dict[str, object]) -> dict[str, object]:
+    """Format 2 has the static guard's findings in the selection: it is computed anew."""
+    return {**body, "format": 2, "selection_key": ""}
+
+
+MEMORY: Final = Document("memory", Memory, MEMORY_FORMAT, {1: _judge_again})
 RUN: Final = Document("run", Run)
 EFFECTS: Final = Document("effect set", EffectSet, effectset.FORMAT)
 INTENT: Final = Document("intent", Intent)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
+from bot.core.guard.model import Judged
 from bot.core.model import Permission
 from bot.core.record import CheckConclusion, FaceShown, GateRecord, Intent, IntentState, Judgement, MergeRecord
 from bot.core.runs import Run
@@ -26,6 +27,15 @@ class StartRun:
 class CancelRun:
     run_id: str
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteGuard:
+    """What the static guard denies or wants looked at, for the record; once per outcome."""
+
+    key: str
+    head: str
+    found: tuple[Judged, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +180,7 @@ class WakeAt:
 StateEffect = (
     StartRun
     | CancelRun
+    | NoteGuard
     | OpenGate
     | CloseGate
     | Judge

@@ -12,6 +12,7 @@ from bot.core.effects import (
     Judge,
     MoveIntent,
     Note,
+    NoteGuard,
     NotePlanning,
     OpenGate,
     RecordMerge,
@@ -21,12 +22,14 @@ from bot.core.effects import (
     Tell,
     ThawBranch,
 )
+from bot.core.guard.model import Judged
 from bot.core.record import AuditEntry, GateRecord, Intent, Judgement, Memory
 from bot.core.runs import Run, RunKind
 from bot.core.snapshot import Snapshot
 
 SAID_KEPT = 400
 RECORDS_KEPT = 100
+FINDINGS_KEPT = 100
 
 
 @dataclass(slots=True)
@@ -63,6 +66,9 @@ def _one(snapshot: Snapshot, folded: Folded, effect: StateEffect) -> None:
         case CancelRun(run_id=run_id, why=why):
             folded.cancel.append(run_id)
             folded.audit.append(AuditEntry("headgate", "run.cancel", subject, {"run": run_id, "why": why}))
+        case NoteGuard(key=key, head=head, found=judged):
+            folded.memory = having_said(memory, key)
+            folded.audit.append(AuditEntry("headgate", "guard.judged", subject, _findings(head, judged)))
         case OpenGate(record=record):
             folded.memory = replace(memory, records=(*memory.records, record)[-RECORDS_KEPT:])
             folded.audit.append(AuditEntry("headgate", "gate.open", subject, _record_detail(record)))
@@ -98,6 +104,16 @@ def _one(snapshot: Snapshot, folded: Folded, effect: StateEffect) -> None:
             folded.memory = replace(memory, planning_since=since)
         case _:
             assert_never(effect)
+
+
+def _findings(head: str, found: tuple[Judged, ...]) -> Mapping[str, object]:
+    return {"head": head, "count": len(found), "findings": [_finding(each) for each in found[:FINDINGS_KEPT]]}
+
+
+def _finding(each: Judged) -> Mapping[str, object]:
+    finding = each.finding
+    where = {"rule": finding.rule, "level": each.level.value, "file": finding.path, "line": finding.line}
+    return {**where, "value": finding.value, "project": each.project}
 
 
 def _record_detail(record: GateRecord) -> Mapping[str, object]:

@@ -17,11 +17,12 @@ from bot.core.decide.planning import (
 from bot.core.effectset import EffectSet
 from bot.core.face.model import Danger
 from bot.core.face.render import dangers_fit
+from bot.core.guard.judging import denials, guard_reasons, look_reason, looks
 from bot.core.model import ChangeState, CheckState, Permission, Review
 from bot.core.people import eligible, objections, tally, unknown_hands
 from bot.core.project import Affected, Standing
 from bot.core.record import Covered, Judgement, Request, Verb
-from bot.core.rules import Environment
+from bot.core.rules import Environment, Survival
 from bot.core.runs import Run, RunState
 from bot.core.snapshot import Snapshot
 from bot.core.verdict import Reason, Status, all_of
@@ -36,14 +37,15 @@ def judge(snapshot: Snapshot) -> Reason:
         return all_of("gate", "gate", (*_broken(snapshot), *_holds(snapshot)))
     if not selection.affected:
         nothing = Reason("nothing", Status.APPROVED, "Nothing that Headgate manages is affected")
-        return all_of("gate", "gate", (nothing, *_holds(snapshot)))
+        return all_of("gate", "gate", (nothing, *_guard(snapshot), *_holds(snapshot)))
     stopped = too_many(snapshot) or needs_permission_to_plan(snapshot)
     if stopped:
-        return all_of("gate", "gate", (stopped, *_draft(snapshot), *_holds(snapshot)))
+        return all_of("gate", "gate", (stopped, *_guard(snapshot), *_draft(snapshot), *_holds(snapshot)))
     return all_of(
         "gate",
         "gate",
         (
+            *_guard(snapshot),
             *_plans(snapshot),
             *_order(snapshot),
             *_bindings(snapshot),
@@ -128,9 +130,20 @@ def _broken(snapshot: Snapshot) -> Iterable[Reason]:
         )
 
 
+def _guard(snapshot: Snapshot) -> Iterable[Reason]:
+    """What the static guard denies, and what it wants somebody else to look at (on this very commit)."""
+    yield from guard_reasons(snapshot.selection, snapshot.change.author)
+    found = looks(snapshot.selection)
+    if found:
+        given = tuple(covered.login for covered in tally(snapshot, {}, Survival.SAME_HEAD, None).counted)
+        yield look_reason(found, given, eligible(snapshot))
+
+
 def _plans(snapshot: Snapshot) -> Iterable[Reason]:
     for each in snapshot.selection.affected:
         name = each.project.name
+        if denials(snapshot.selection, name):
+            continue
         run = snapshot.plan_of(name, each.digest)
         rule = f"plan.{name}"
         if given_up(snapshot, run):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bot.core.errors import Problem
+from bot.core.guard.model import Judged
 
 
 class DeployMode(enum.Enum):
@@ -100,6 +101,7 @@ class Selection:
     ``commit`` is the synthetic merge of head onto base that plans check out, ``tree`` its tree; both are empty
     when ``conflicts`` names the files that do not merge. ``problems`` stop planning. ``rules_digest`` identifies
     the rules in force on the base: a gate record stands only under the rules it was written under.
+    ``guard`` is what the static guard makes of it: a project that it denies is not run.
     ``complete`` is False while discovery could not be finished; nothing is green then (law 16).
     """
 
@@ -113,6 +115,7 @@ class Selection:
     rules_digest: str = ""
     changed_files: int = 0
     complete: bool = True
+    guard: tuple[Judged, ...] = ()
 
     def named(self, name: str) -> Affected | None:
         """The affected project of that name, or None."""

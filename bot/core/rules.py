@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from bot.core.destinations import Destination
+from bot.core.guard.rules import GuardRules
 from bot.core.project import DeployMode
 
 
@@ -101,6 +102,8 @@ class Environment:
     plan: Grant = Grant()
     apply: Grant = Grant()
     network: Network = Network()
+    guard: GuardRules | None = None
+    """The guard here, the operator's general rules included; None when only those hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,8 @@ class RepoRules:
     merge_method: str = "merge"
     auto_merge: bool = False
     max_projects: int = 50
+    guard: GuardRules = GuardRules()
+    """The operator's guard, for projects whose environment has none of its own."""
     digest: str = ""
     """Identifies these rules together with their environments' gates (not their credentials)."""
 
@@ -201,6 +206,7 @@ class Settings:
     chat: tuple[ChatRoute, ...] = ()
     limits: Limits = Limits()
     sandbox: SandboxRules = SandboxRules()
+    guard: GuardRules = GuardRules()
     path: str = ""
     """Directories where tools are looked for; empty: a fixed default."""
 

@@ -21,6 +21,7 @@ from bot.core.layout import lay_out
 from bot.core.model import RepoRef
 from bot.core.project import Layout, Project, Selection
 from bot.core.rules import Environment, Grant, RepoRules, Settings
+from bot.flow.guarding import Guard
 from bot.ports import Mirror, Source, Tool
 
 Tightened = Mapping[str, Environment]
@@ -40,6 +41,7 @@ class Selector:
         self._tools = tools
         self._layouts: OrderedDict[Key, Layout] = OrderedDict()
         self._in_force: OrderedDict[Key, tuple[RepoRules, Tightened]] = OrderedDict()
+        self._guard = Guard(settings, tools)
         self._lock = threading.Lock()
 
     def of_merge_result(self, mirror: Mirror, repo: RepoRef, rules: RepoRules, base: str, head: str) -> Selection:
@@ -70,7 +72,8 @@ class Selector:
         # the change counts as new, with the environment that the operator's path mapping gives.
         known = Layout() if before.problems else before
         found = affected(known, after, changed, lambda project: _digest(mirror, commit, project))
-        return replace(selection, affected=found)
+        guard = self._guard.selection(mirror, repo, rules, selection, found, known, changed)
+        return replace(selection, affected=found, guard=guard)
 
     def layout(self, mirror: Mirror, repo: RepoRef, rules: RepoRules, commit: str) -> Layout:
         """All projects of a commit's tree."""
@@ -131,4 +134,4 @@ def settled(old: Selection | None, new: Selection) -> Selection:
     if old is None or not old.complete or old.head != new.head or old.rules_digest != new.rules_digest:
         return new
     same = old.affected == new.affected and old.conflicts == new.conflicts and old.problems == new.problems
-    return old if same else new
+    return old if same and old.guard == new.guard else new

@@ -8,10 +8,15 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import IO, Final
 
+from bot.core.guard.model import Entry, EntryKind
 from bot.mirror.command import Git
 
 REGULAR: Final = frozenset({"100644", "100755"})
 READ_LIMIT = 2**20
+LINK: Final = "120000"
+SUBMODULE: Final = "160000"
+LINK_LIMIT: Final = 4096
+KINDS: Final = {"100755": EntryKind.EXECUTABLE, LINK: EntryKind.LINK, SUBMODULE: EntryKind.SUBMODULE}
 
 
 class Objects:
@@ -84,6 +89,20 @@ class TreeSource:
         """A regular file's bytes; None when missing, too large, a link or a submodule."""
         mode, name = self._entries.get(path, ("", ""))
         return self._objects.read(name, READ_LIMIT) if mode in REGULAR else None
+
+    def entry(self, path: str) -> Entry | None:
+        """What stands there; None for nothing, and for a directory."""
+        if path not in self._entries:
+            return None
+        mode, name = self._entries[path]
+        return Entry(KINDS.get(mode, EntryKind.FILE), name)
+
+    def link(self, path: str) -> str | None:
+        """Where a symbolic link points, as written; None when it is no link."""
+        mode, name = self._entries.get(path, ("", ""))
+        if mode != LINK:
+            return None
+        return (self._objects.read(name, LINK_LIMIT) or b"").decode("utf-8", "surrogateescape")
 
 
 def parse_tree(listing: bytes) -> dict[str, tuple[str, str]]:

@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from bot.core.errors import HostDenied
-from bot.mirror.objects import REGULAR, Objects
+from bot.mirror.objects import LINK, LINK_LIMIT, REGULAR, SUBMODULE, Objects
 
-LINK: Final = "120000"
-SUBMODULE: Final = "160000"
 FILE_LIMIT: Final = 200 * 2**20
 TREE_LIMIT: Final = 2 * 2**30
 
@@ -55,7 +53,7 @@ def _write(place: Path, data: bytes, *, executable: bool) -> None:
 
 def _link(objects: Objects, path: str, name: str) -> str:
     """A link's target, if it stays inside the tree."""
-    data = objects.read(name, 4096)
+    data = objects.read(name, LINK_LIMIT)
     target = (data or b"").decode("utf-8", "surrogateescape")
     landing = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
     if not target or target.startswith("/") or landing == ".." or landing.startswith("../"):

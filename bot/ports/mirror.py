@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bot.ports.tool import Source
+from bot.core.guard.model import Listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Mirror(Protocol):
         """Paths that differ between two trees or commits, both sides of a rename, sorted."""
         ...
 
-    def source(self, sha: str) -> Source: ...
+    def source(self, sha: str) -> Listing: ...
 
     def digest(self, sha: str, paths: Sequence[str]) -> str:
         """Identifies the content of these files and directories in a tree (git object ids, no reading)."""

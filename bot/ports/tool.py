@@ -5,12 +5,13 @@ Every method says what it raises; anything not said is a bug of the adapter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from bot.core.effectset import EffectSet
+from bot.core.guard.model import Finding, Listing
 from bot.core.project import Project
 from bot.core.redaction import Redactor
 from bot.core.rules import Network
@@ -179,7 +180,7 @@ class Verified:
 class Tool(Protocol):
     """One tool of infrastructure behind the contract validate · plan · apply · verify.
 
-    All but the first three run commands of a change through ``job.sandbox`` and raise ToolFailed, ToolTimeout
+    All from ``validate`` on run commands of a change through ``job.sandbox`` and raise ToolFailed, ToolTimeout
     or ToolMissing.
     """
 
@@ -194,6 +195,17 @@ class Tool(Protocol):
     def inspect(self, project: Project, source: Source) -> tuple[str, tuple[str, ...]]:
         """The target key (what it really writes) and the inputs (files and directories it reads, beside its
         own directory), read from the tree; never runs code of the change."""
+        ...
+
+    @property
+    def executables(self) -> bool:
+        """Whether a project's directory is meant to hold programs that are run."""
+        ...
+
+    def guard(self, project: Project, source: Listing) -> Iterable[Finding]:
+        """What the project's code would run, fetch or redirect, read from its files before any of it runs (rules in
+        ``bot.core.guard``). Bounded in time and size; raises nothing for any content, and what cannot be read is a
+        finding."""
         ...
 
     def validate(self, job: Job) -> tuple[Diagnostic, ...]:

@@ -14,7 +14,7 @@ from bot.core import codec
 from bot.core.codec import DamagedDocument, Document, NewerFormat
 from bot.core.effectset import EffectSet
 from bot.core.model import ChangeRef, RepoRef
-from bot.core.project import Project
+from bot.core.project import Project, Selection
 from bot.core.record import Intent, Memory
 from bot.core.runs import Run, RunKind
 
@@ -122,6 +122,14 @@ def test_an_old_format_is_lifted_step_by_step():
     assert codec.decode(THIRD, '{"format":1,"body":{"title":"x"}}') == _Third("x", 7)
     assert codec.decode(THIRD, '{"format":2,"body":{"name":"x"}}') == _Third("x", 7)
     assert codec.decode(THIRD, codec.encode(THIRD, _Third("x", 1))) == _Third("x", 1)
+
+
+def test_a_memory_from_before_the_static_guard_selects_anew():
+    text = codec.encode(codec.MEMORY, Memory(format=1, selection=Selection("h", "b"), selection_key="k"))
+    old = text.replace('{"format":2', '{"format":1', 1).replace(',"guard":[]', "")
+    assert old != text
+    found = codec.decode(codec.MEMORY, old)
+    assert (found.format, found.selection_key) == (2, "")
 
 
 def test_a_format_without_a_way_up_is_called_damaged():

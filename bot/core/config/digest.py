@@ -33,6 +33,7 @@ def rules_digest(rules: RepoRules, environments: Mapping[str, Environment]) -> s
         "merge_method": rules.merge_method,
         "auto_merge": rules.auto_merge,
         "max_projects": rules.max_projects,
+        "guard": rules.guard.canonical(),
         "environments": {name: _gate(environments.get(name) or Environment(name)) for name in reached},
     }
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -47,6 +48,7 @@ def _gate(environment: Environment) -> dict[str, object]:
         "survive": environment.survive.value,
         "deploy": environment.deploy.value,
         "volatile": sorted(environment.volatile),
+        "guard": environment.guard.canonical() if environment.guard else None,
     }
 
 

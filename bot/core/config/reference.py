@@ -1,7 +1,7 @@
 """The reference pages, made from the schemas and from the commands' own table, so that they cannot disagree.
 
 ``python -m bot.core.config.reference configuration`` prints ``docs/configuration.md``, ``… commands`` prints
-``docs/commands.md``.
+``docs/commands.md``, ``… guard`` ``docs/guard.md``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from bot.core.commands import ELSEWHERE, HELP
 from bot.core.config.schema import Schema, published
+from bot.core.guard.rules import ALLOWED, RULES
 
 HEADER: Final = "<!-- Made by `python -m bot.core.config.reference {page}`; change the {source} instead. -->\n"
 
@@ -125,6 +126,64 @@ def commands() -> str:
     )
 
 
+GUARD: Final = """\
+# The static guard
+
+Before any code of a change runs, the files of its projects are read in Headgate's own mirror, parsed, and judged.
+What they would run, fetch or redirect is a *finding*, with its rule, file, line and level:
+
+| level | what follows |
+|---|---|
+| `deny` | nothing of the project is run, and the gate is closed until it is taken out or the operator allows it |
+| `look` | it is planned, and somebody who had no hand in the change must approve this very commit |
+| `note` | it is shown |
+| `ignore` | nothing |
+
+What the target branch already has is not the change's doing: it is shown as a note and denies nothing, until the
+change alters it. What cannot be read is denied, not passed.
+
+The operator's rules are in `headgate-server.yaml`, for all repositories or for one environment:
+
+```yaml
+guard:
+  levels: {provisioner: look}
+  providers: ["registry.terraform.io/datadog/*"]
+  modules: ["git::https://git.example.com/platform/**"]
+environments:
+  prod: {guard: {levels: {executable: deny}}}
+```
+
+Patterns come after the defaults; the last that matches decides, and `!` takes back. A value that is computed, or that
+has `..` in it, matches none: only its rule's level can let it pass.
+
+## Rules
+
+| rule | level | what it finds | allowed by |
+|---|---|---|---|
+"""
+
+
+def guard() -> str:
+    """``docs/guard.md``."""
+    rows = [
+        f"| `{rule.name}` | {rule.level.value} | {rule.what} | {f'`{rule.allowed_by}`' if rule.allowed_by else ''} |"
+        for rule in RULES.values()
+    ]
+    lists = [
+        f"| `{name}` | {', '.join(f'`{pattern}`' for pattern in patterns) or 'nothing'} |"
+        for name, patterns in ALLOWED.items()
+    ]
+    return "\n".join(
+        [
+            HEADER.format(page="guard", source="table in `bot/core/guard/rules.py`"),
+            GUARD + "\n".join(rows),
+            "\n## What is allowed from the start\n\n| list | patterns |\n|---|---|",
+            *lists,
+            "",
+        ]
+    )
+
+
 def _tables(schema: Schema, place: str) -> Iterator[str]:
     """One table per mapping that has settings, outer ones first."""
     inner: list[tuple[str, Schema]] = []
@@ -171,7 +230,11 @@ def _kind(setting: Schema) -> str:
     return "list" if setting["type"] == "array" else words[setting["type"]]
 
 
-PAGES: Final[Mapping[str, Callable[[], str]]] = {"configuration": configuration, "commands": commands}
+PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    "configuration": configuration,
+    "commands": commands,
+    "guard": guard,
+}
 
 if __name__ == "__main__":  # pragma: no cover - the two lines that print
     sys.stdout.write(PAGES[sys.argv[1] if len(sys.argv) > 1 else "configuration"]())

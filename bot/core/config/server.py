@@ -9,11 +9,13 @@ from typing import Any, Final
 from bot.core.config.chats import KNOWN_CHATS, ChatKeys, chat_routes
 from bot.core.config.digest import with_digest
 from bot.core.config.document import Document, Path, load
+from bot.core.config.guard import guard_rules
 from bot.core.config.scalars import seconds, size
 from bot.core.config.schema import checked, ordered, published, unknown
 from bot.core.config.secrets import SecretReader
 from bot.core.destinations import parse as parse_destination
 from bot.core.errors import Problem
+from bot.core.guard.rules import GuardRules
 from bot.core.match import Glob, is_literal
 from bot.core.model import RepoRef
 from bot.core.project import DeployMode
@@ -97,6 +99,7 @@ class _Reader:
         self._chats, self._open_chats = chats, open_chats
         self._secrets = SecretReader(document)
         self._own: list[Problem] = []
+        self._guard = self._guarding(raw.get("guard", {}), ("guard",))
 
     @property
     def problems(self) -> list[Problem]:
@@ -129,6 +132,7 @@ class _Reader:
             chat=self._chat(),
             limits=_limits(raw.get("limits", {})),
             sandbox=_sandbox(raw.get("sandbox", {})),
+            guard=self._guard,
             path=raw.get("path", ""),
         )
 
@@ -187,6 +191,7 @@ class _Reader:
             merge_method=raw.get("merge_method", "merge"),
             auto_merge=raw.get("auto_merge", False),
             max_projects=raw.get("max_projects", 50),
+            guard=self._guard,
         )
 
     def _names(self, section: str) -> Collection[str]:
@@ -223,7 +228,16 @@ class _Reader:
             plan=self._grant(raw.get("plan", {}), ("environments", name, "plan", "env")),
             apply=self._grant(deploy, ("environments", name, "deploy", "env")),
             network=self._network(raw.get("network", False), ("environments", name, "network")),
+            guard=self._guarding(raw["guard"], ("environments", name, "guard")).over(self._guard)
+            if "guard" in raw
+            else None,
         )
+
+    def _guarding(self, raw: dict[str, Any], path: tuple[str, ...]) -> GuardRules:
+        rules, flaws = guard_rules(raw)
+        for place, why in flaws:
+            self._refuse((*path, *place), why)
+        return rules
 
     def _grant(self, raw: dict[str, Any], path: tuple[str, ...]) -> Grant:
         read = {

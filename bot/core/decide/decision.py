@@ -11,6 +11,7 @@ from datetime import datetime
 from bot.core.decide.claiming import claim_effects
 from bot.core.decide.deploying import deploy_effects, merge_effects
 from bot.core.decide.gating import gate_effects
+from bot.core.decide.guarding import guard_effects
 from bot.core.decide.planning import plan_effects
 from bot.core.decide.publishing import comment_due, held_until, host_effects
 from bot.core.decide.requests import request_effects
@@ -25,6 +26,7 @@ def decide(snapshot: Snapshot) -> Decision:
     verdict = judge(snapshot)
     state = (
         *request_effects(snapshot, verdict),
+        *guard_effects(snapshot),
         *plan_effects(snapshot),
         *gate_effects(snapshot, verdict),
         *merge_effects(snapshot),

@@ -7,6 +7,7 @@ import itertools
 
 from bot.core.effects import CancelRun, NotePlanning, StartRun, StateEffect
 from bot.core.effectset import EffectSet
+from bot.core.guard.judging import denials
 from bot.core.model import ChangeState
 from bot.core.people import author_may_write
 from bot.core.project import Affected, Standing
@@ -64,7 +65,12 @@ def _wanted(snapshot: Snapshot) -> tuple[Affected, ...]:
     bypassed = change.state is ChangeState.MERGED and merge is not None and not merge.admitted
     if not (change.state is ChangeState.OPEN or bypassed) or not plannable(snapshot):
         return ()
-    return tuple(each for each in snapshot.selection.affected if each.standing is not Standing.REMOVED)
+    selection = snapshot.selection
+    return tuple(
+        each
+        for each in selection.affected
+        if each.standing is not Standing.REMOVED and not denials(selection, each.project.name)
+    )
 
 
 def _next_run(snapshot: Snapshot, each: Affected) -> Run | None:

@@ -9,6 +9,7 @@ import re
 from bot.core.decide.planning import all_planned, planned_sets, unplanned
 from bot.core.face.explain import explain
 from bot.core.face.words import counted, plural, total
+from bot.core.guard.judging import denials
 from bot.core.record import CheckConclusion
 from bot.core.runs import RunState
 from bot.core.snapshot import Snapshot
@@ -50,6 +51,9 @@ def plan_check(snapshot: Snapshot, verdict: Reason) -> Check:
         return CheckConclusion.FAILURE, _line(f"It does not merge with {snapshot.change.base_ref}"), ""
     if not selection.affected:
         return CheckConclusion.SUCCESS, "Nothing that Headgate manages is affected", ""
+    barred = [each.project.name for each in selection.affected if denials(selection, each.project.name)]
+    if barred:
+        return CheckConclusion.FAILURE, _line(f"Not run: {', '.join(barred)}"), ""
     failed = [name for name in unplanned(snapshot) if _failed(snapshot, name)]
     if failed:
         return CheckConclusion.FAILURE, _line(f"Failed: {', '.join(failed)}"), ""

@@ -9,10 +9,12 @@ from bot.core.decide.planning import all_planned, planned_fingerprints, planned_
 from bot.core.effectset import EffectSet
 from bot.core.face.aftermath import merged_headline, merged_next, merged_notices, stage_words
 from bot.core.face.explain import plain_keeping_code, sentence
+from bot.core.face.guard import guard_notices
 from bot.core.face.markdown import code, plain
 from bot.core.face.model import Danger, Face, Row, Section
 from bot.core.face.words import both, clock, counted, duration, either, plural, total
 from bot.core.gate import concerned, dropped_reviews
+from bot.core.guard.judging import denials
 from bot.core.model import ChangeState
 from bot.core.people import unknown_hands
 from bot.core.project import Affected, Project, Standing
@@ -106,7 +108,7 @@ def _subline(snapshot: Snapshot) -> str:
 
 
 def _notices(snapshot: Snapshot, verdict: Reason) -> tuple[str, ...]:
-    found: list[str] = []
+    found: list[str] = list(guard_notices(snapshot.selection))
     for each in snapshot.selection.affected:
         found += _standing_notice(each)
     for fact in snapshot.targets.values():
@@ -198,6 +200,8 @@ def _result(snapshot: Snapshot, each: Affected, effects: EffectSet | None) -> st
         return counted(effects.counts()) + steps
     if each.standing is Standing.REMOVED:
         return "removed"
+    if denials(snapshot.selection, each.project.name):
+        return "not run"
     run = snapshot.plan_of(each.project.name, each.digest)
     if run is not None and run.state is RunState.FAILED:
         return "plan failed"
@@ -205,6 +209,8 @@ def _result(snapshot: Snapshot, each: Affected, effects: EffectSet | None) -> st
 
 
 def _rule_badge(snapshot: Snapshot, each: Affected) -> str:
+    if denials(snapshot.selection, each.project.name):
+        return "⛔"
     run = snapshot.plan_of(each.project.name, each.digest)
     if run is None or not run.state.over:
         return "⏳"

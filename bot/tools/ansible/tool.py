@@ -9,7 +9,7 @@ import json
 import posixpath
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ import yaml
 
 from bot.core.effectset import Action
 from bot.core.errors import ToolError, ToolFailed
+from bot.core.guard.model import Finding, Listing
 from bot.core.project import Project
 from bot.core.runs import Failure, FailureKind, Verification
 from bot.ports import Applied, Diagnostic, Executed, Execution, Found, Job, Planned, Source, Verified
@@ -108,6 +109,13 @@ class Ansible:
         return target, tuple(sorted(inputs))
 
     # ---------------------------------------------------------------------------------------- validate
+
+    executables: Final = False
+
+    def guard(self, project: Project, source: Listing) -> Iterable[Finding]:
+        """Nothing of its own is read yet, beside what stands among its files."""
+        del project, source
+        return ()
 
     def validate(self, job: Job) -> tuple[Diagnostic, ...]:
         """``--syntax-check``, and at least one host."""

@@ -17,15 +17,17 @@ import io
 import json
 import tarfile
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import jsonschema
 
+from bot.core.config.repository import CONFIG_FILE
 from bot.core.effectset import Action, EffectSet, ResourceEffect, effect_set
 from bot.core.errors import ToolError, ToolFailed
 from bot.core.flatten import Masks, leaves
+from bot.core.guard.model import Finding, Listing
 from bot.core.project import Project
 from bot.core.runs import Failure, FailureKind, Verification
 from bot.ports import Applied, Diagnostic, Execution, Found, Job, Planned, Source, Verified
@@ -86,6 +88,18 @@ class Command:
         """Nothing is known but its place in the repository."""
         del source
         return f"local:command:{project.path}#{project.workspace}", ()
+
+    executables: Final = True
+
+    def guard(self, project: Project, source: Listing) -> Iterable[Finding]:
+        """Its commands, to be told from those on the target branch; what they run cannot be read."""
+        del source
+        for name in ("plan", "apply", "validate", "verify"):
+            if name in project.options:
+                given = project.options[name]
+                words = [given] if isinstance(given, str) else [str(word) for word in given]  # type: ignore[attr-defined]
+                what = f"`{name}` is another command than on the target branch"
+                yield Finding("command", CONFIG_FILE, what, " ".join(words), project.line, mark=name)
 
     def validate(self, job: Job) -> tuple[Diagnostic, ...]:
         """The ``validate`` command's exit code, if there is one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import posixpath
 from collections.abc import Mapping
 from typing import Any, Final
@@ -10,9 +9,7 @@ from typing import Any, Final
 import hcl2
 
 from bot.ports import Source
-
-LARGEST: Final = 400_000
-"""Bytes of one file that is parsed; a larger one counts as a file that does not parse."""
+from bot.tools.terraform.code import code
 
 DEEPEST: Final = 200
 """Local modules followed from one root."""
@@ -23,18 +20,10 @@ def warm_up() -> None:
     hcl2.loads("a = 1\n")
 
 
-@functools.lru_cache(maxsize=4096)
 def parse(text: bytes) -> Mapping[str, Any]:
     """A ``.tf`` file's blocks; empty for one that does not parse (validation will say so with its line)."""
-    if len(text) > LARGEST:
-        return {}
-    options = hcl2.SerializationOptions(strip_string_quotes=True, explicit_blocks=False)
-    try:
-        parsed = hcl2.loads(text.decode("utf-8"), serialization_options=options)
-    except Exception:  # noqa: BLE001
-        # The parser raises whatever its grammar engine raises; a broken file must not stop discovery.
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
+    found = code(text)
+    return found.values if found is not None and isinstance(found.values, dict) else {}
 
 
 def directories(source: Source) -> dict[str, list[str]]:

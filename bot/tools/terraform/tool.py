@@ -7,18 +7,19 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
 from bot.core.errors import ToolError, ToolFailed
+from bot.core.guard.model import Finding, Listing
 from bot.core.project import Project
 from bot.core.runs import Failure, FailureKind, Verification
 from bot.ports import Applied, Diagnostic, Executed, Execution, Found, Job, Planned, Source, Verified
 from bot.tools import leavings
 from bot.tools.outcome import last_words, require
-from bot.tools.terraform import layout, reading
+from bot.tools.terraform import guard, layout, reading
 from bot.tools.terraform.version import known_version
 
 LOCK_FILE: Final = ".terraform.lock.hcl"
@@ -89,6 +90,12 @@ class Terraform:
         inputs = (*layout.closure(source, project.path, known), *own)
         target = layout.target(kind, body, project.path, project.workspace)
         return target, tuple(sorted({path for path in inputs if not path.startswith("..")}))
+
+    executables: Final = False
+
+    def guard(self, project: Project, source: Listing) -> Iterable[Finding]:
+        """Providers, modules, programs, provisioners and the backend, of the root and its local modules."""
+        return guard.findings(self._binary, project, source)
 
     # ---------------------------------------------------------------------------------------- validate
 

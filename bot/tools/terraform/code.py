@@ -1,0 +1,139 @@
+"""Terraform code as blocks with their lines, from both syntaxes; read once per text, and never evaluated."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import hcl2
+from hcl2.rules.base import AttributeRule, BlockRule, BodyRule
+
+LARGEST: Final = 400_000
+"""Bytes of one file that is parsed; a larger one counts as a file that does not parse."""
+
+PLAIN: Final = hcl2.SerializationOptions(strip_string_quotes=True, explicit_blocks=False, with_comments=False)
+
+LABELS: Final[Mapping[str, int]] = {
+    "resource": 2,
+    "data": 2,
+    "ephemeral": 2,
+    "action": 2,
+    "module": 1,
+    "provider": 1,
+    "provisioner": 1,
+    "backend": 1,
+    "dynamic": 1,
+    "key_provider": 2,
+    "method": 2,
+    "check": 1,
+    **dict.fromkeys(("terraform", "required_providers", "cloud", "encryption", "removed", "exec", "lifecycle"), 0),
+}
+"""How many labels a block has: in JSON only this tells labels from attributes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block. ``line`` is 0 in JSON, which says none. Expressions are text in ``${}``."""
+
+    kind: str
+    labels: tuple[str, ...] = ()
+    line: int = 0
+    attributes: Mapping[str, object] = field(default_factory=dict)
+    blocks: tuple[Block, ...] = ()
+
+    def within(self) -> Iterator[Block]:
+        """This block, and all in it."""
+        waiting = [self]
+        while waiting:
+            block = waiting.pop()
+            yield block
+            waiting.extend(block.blocks)
+
+    def content(self) -> str:
+        """All that it says, for telling two blocks apart."""
+        return repr(
+            (self.kind, self.labels, sorted(self.attributes.items()), [each.content() for each in self.blocks])
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A file's blocks, and the same as nested mappings."""
+
+    body: Block
+    values: Mapping[str, Any]
+
+
+@functools.lru_cache(maxsize=4096)
+def code(text: bytes) -> Code | None:
+    """A ``.tf`` file; None for one that is too large or does not parse."""
+    if len(text) > LARGEST:
+        return None
+    try:
+        start = hcl2.parses(text.decode("utf-8"))
+        values = hcl2.serialize(start, serialization_options=PLAIN)
+        return Code(_body("", (), 1, start.body), values)
+    except Exception:  # noqa: BLE001
+        # The parser raises whatever its grammar engine raises; a broken file must not stop anything.
+        return None
+
+
+@functools.lru_cache(maxsize=256)
+def json_code(text: bytes) -> Block | None:
+    """A ``.tf.json`` file (https://developer.hashicorp.com/terraform/language/syntax/json); None as above."""
+    if len(text) > LARGEST:
+        return None
+    try:
+        top = json.loads(text, object_pairs_hook=_Pairs)
+        return _json_block("", (), top) if isinstance(top, _Pairs) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _body(kind: str, labels: tuple[str, ...], line: int, body: BodyRule) -> Block:
+    attributes: dict[str, object] = {}
+    blocks = []
+    for child in body.children:
+        if isinstance(child, AttributeRule):
+            attributes.update(child.serialize(PLAIN))
+        elif isinstance(child, BlockRule):
+            first, *rest = [str(label.serialize(PLAIN)) for label in child.labels]
+            blocks.append(_body(first, tuple(rest), getattr(child._meta, "line", 0), child.body))
+    return Block(kind, labels, line, attributes, tuple(blocks))
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object with every one of its names: Terraform reads a repeated name as one more block."""
+
+
+def _json_block(kind: str, labels: tuple[str, ...], body: _Pairs) -> Block:
+    attributes: dict[str, object] = {}
+    blocks: list[Block] = []
+    for name, value in body:
+        if name in LABELS:
+            blocks += (_json_block(name, found, inner) for found, inner in _labelled(value, LABELS[name], ()))
+        else:
+            attributes[name] = _plain(value)
+    return Block(kind, labels, 0, attributes, tuple(blocks))
+
+
+def _labelled(value: object, count: int, labels: tuple[str, ...]) -> Iterable[tuple[tuple[str, ...], _Pairs]]:
+    """Every body under ``count`` labels; a list stands for several at any level."""
+    if isinstance(value, _Pairs):
+        if not count:
+            yield labels, value
+        else:
+            for name, inner in value:
+                yield from _labelled(inner, count - 1, (*labels, name))
+    elif isinstance(value, list):
+        for each in value:
+            yield from _labelled(each, count, labels)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, _Pairs):
+        return {name: _plain(each) for name, each in value}
+    return [_plain(each) for each in value] if isinstance(value, list) else value
