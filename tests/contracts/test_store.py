@@ -315,3 +315,12 @@ def test_deliveries_stored_together_are_as_if_stored_one_by_one(store, sample):
 
     assert store.add_deliveries((first, second, first)) == (True, True, False)
     assert [each.id for each in store.unabsorbed()] == [first.id, second.id]
+
+
+def test_one_that_comes_again_among_new_ones_is_looked_at_again_and_they_are_new(store, sample):
+    old, new = _delivery(sample, 1), _delivery(sample, 2)
+    store.add_delivery(old)
+    store.absorb(old, (), (), "ignored")
+
+    assert store.add_deliveries((new, old)) == (True, False)
+    assert {each.id for each in store.unabsorbed()} == {old.id, new.id}
