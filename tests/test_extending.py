@@ -61,7 +61,7 @@ class Note:
         outcome = Verification.NOT_CONVERGENT if remaining.resources else Verification.VERIFIED
         return Verified(outcome, remaining)
 
-    def unlock(self, job, dead_holder):
+    def unlock(self, job, dead_run):
         return False
 '''
 

@@ -109,6 +109,12 @@ class Holder:
         return f"{self.host}:{self.pid}"
 
 
+def machine_name(run_id: str) -> str:
+    """The machine's name as a run's isolated commands see it: no other process has it, so a lock that bears it was
+    taken by that run (law 10)."""
+    return "".join(letter if letter.isalnum() else "-" for letter in run_id)[:40].strip("-") or "run"
+
+
 class FailureKind(enum.Enum):
     """Why a run failed, as far as it matters for what comes next."""
 
@@ -188,7 +194,7 @@ class Run:
     """True when an earlier deploy of the same intent may have applied something: the remainder must be a
     subset of what was reviewed."""
     unlock: str = ""
-    """The dead holder whose left-behind state lock this run may release; ``*`` when a person said so."""
+    """The dead run whose left-behind state lock this one may release; ``*`` when a person said so."""
     order: int = 0
     token: int = 0
     holder: Holder | None = None

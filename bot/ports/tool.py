@@ -220,7 +220,7 @@ class Tool(Protocol):
 
     def verify(self, job: Job) -> Verified: ...
 
-    def unlock(self, job: Job, dead_holder: str) -> bool:
-        """Release the tool's own state lock if, and only if, the process named ``dead_holder`` (proven dead)
-        left it. True when something was released."""
+    def unlock(self, job: Job, dead_run: str) -> bool:
+        """Release the tool's own state lock if, and only if, it is seen that the run ``dead_run`` (its process is
+        proven dead) left it, or a person said that nobody holds it (``*``). True when something was released."""
         ...

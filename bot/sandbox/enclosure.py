@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bot.core.runs import machine_name
 from bot.ports import Execution
 from bot.sandbox import seccomp
 
@@ -59,7 +60,7 @@ class Enclosure:
         yield from ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
         if not (self.host_network and execution.network):
             yield "--unshare-net"
-        yield from ("--uid", str(USER), "--gid", str(USER), "--hostname", _host_name(self.run_id))
+        yield from ("--uid", str(USER), "--gid", str(USER), "--hostname", machine_name(self.run_id))
         yield from ("--cap-drop", "ALL")
         if execution.dies_with_parent:
             yield "--die-with-parent"
@@ -163,7 +164,3 @@ def _program(program: str, folders: tuple[Path, ...], tree: Path) -> list[Path]:
     seen = (Path("/usr"), *folders)
     both = dict.fromkeys((path, path.resolve()))
     return [each for each in both if not any(each.is_relative_to(folder) for folder in seen)]
-
-
-def _host_name(run_id: str) -> str:
-    return "".join(letter if letter.isalnum() else "-" for letter in run_id)[:40].strip("-") or "run"

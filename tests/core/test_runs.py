@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.errors import BadTransition
-from bot.core.runs import TRANSITIONS, Holder, RunState, Step, after
+from bot.core.runs import TRANSITIONS, Holder, RunState, Step, after, machine_name
 
 
 def test_every_state_is_in_the_table_and_what_is_over_stays_over() -> None:
@@ -39,3 +39,9 @@ def test_the_end_is_noted_when_it_is_the_end(build: SimpleNamespace) -> None:
 
 def test_a_holder_is_named_by_machine_and_process() -> None:
     assert str(Holder("worker-1", "boot", 42, 7.0)) == "worker-1:42"
+
+
+def test_each_run_has_a_machine_name_of_its_own_that_any_kernel_takes() -> None:
+    assert machine_name("0a1b2c3d4e5f6a7b8c9d") == "0a1b2c3d4e5f6a7b8c9d"
+    assert machine_name("../run 1/" + "x" * 100) == "run-1-" + "x" * 31
+    assert machine_name("//") == "run"

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,7 @@ class Watched:
     """The real sandbox, and which commands went through it."""
 
     sandbox: ProcessSandbox
-    commands: list[tuple[str, ...]] = field(default_factory=list)
+    commands: list[tuple[str, ...]]
 
     def run(self, execution: Execution) -> Executed:
         self.commands.append(execution.argv)
@@ -49,9 +49,17 @@ class Workshop:
         self.pieces: list[str] = []
         self.redactor = Redactor(())
         self.cancel = threading.Event()
+        self.commands: list[tuple[str, ...]] = []
+        self._numbers = itertools.count()
+
+    @property
+    def log(self) -> str:
+        return "".join(self.pieces)
+
+    def sandbox(self, run_id: str) -> Watched:
         path = f"{SYSTEM_PATH}:{Path(sys.executable).parent}:{os.environ['PATH']}"
         # What lies beside the tree stands for what the operator granted: live state, a backend.
-        walls = Enclosure("run-1", self.root, writable=(place,), host_network=True)
+        walls = Enclosure(run_id, self.root, writable=(self.place,), host_network=True)
         sandbox = ProcessSandbox(
             log=self.pieces.append,
             redactor=self.redactor,
@@ -59,16 +67,7 @@ class Workshop:
             path=path,
             enclosure=None if unavailable() else walls,
         )
-        self.watched = Watched(sandbox)
-        self._numbers = itertools.count()
-
-    @property
-    def log(self) -> str:
-        return "".join(self.pieces)
-
-    @property
-    def commands(self) -> list[tuple[str, ...]]:
-        return self.watched.commands
+        return Watched(sandbox, self.commands)
 
     def write(self, files: Mapping[str, str]) -> None:
         """Files of the project's directory."""
@@ -90,7 +89,7 @@ class Workshop:
             directory=self.directory,
             scratch=scratch,
             cache=self.cache,
-            sandbox=self.watched,
+            sandbox=self.sandbox(f"run{number}"),
             env=dict(env or {}),
             key=KEY,
             secret=self.redactor.add,

@@ -345,6 +345,6 @@ def _deploy_run(snapshot: Snapshot, merge: MergeRecord, position: Position) -> R
         reviewed=reviewed,
         accepted_by=release.by if release and release.accepts else (),
         readback=last is not None and (last.readback or last.applying),
-        unlock=str(last.holder) if last and last.state is RunState.LOST and last.holder else "",
+        unlock=last.id if last and last.state is RunState.LOST else "",
         order=merge.order,
     )

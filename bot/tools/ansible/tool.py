@@ -182,9 +182,9 @@ class Ansible:
         left = [each for each in remaining.resources if each.action is not Action.RUN]
         return Verified(Verification.NOT_CONVERGENT if left else Verification.VERIFIED, remaining)
 
-    def unlock(self, job: Job, dead_holder: str) -> bool:
+    def unlock(self, job: Job, dead_run: str) -> bool:
         """Ansible locks nothing."""
-        del job, dead_holder
+        del job, dead_run
         return False
 
     # ---------------------------------------------------------------------------------------------- run

@@ -153,9 +153,9 @@ class Command:
         left = Verification.VERIFIED if remaining.empty else Verification.NOT_CONVERGENT
         return Verified(left, remaining)
 
-    def unlock(self, job: Job, dead_holder: str) -> bool:
+    def unlock(self, job: Job, dead_run: str) -> bool:
         """It has no lock that we know of."""
-        del job, dead_holder
+        del job, dead_run
         return False
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from bot.core.errors import ToolError, ToolFailed
 from bot.core.guard.model import Finding, Listing
 from bot.core.project import Project
-from bot.core.runs import Failure, FailureKind, Verification
+from bot.core.runs import Failure, FailureKind, Verification, machine_name
 from bot.ports import Applied, Diagnostic, Executed, Execution, Found, Job, Planned, Source, Verified
 from bot.tools import leavings
 from bot.tools.outcome import last_words, require
@@ -231,9 +231,10 @@ class Terraform:
             return Verified(Verification.VERIFIED)
         return Verified(Verification.NOT_CONVERGENT, remaining)
 
-    def unlock(self, job: Job, dead_holder: str) -> bool:
-        """Release the state lock that a dead process of ours left: only if the lock names its machine, or a person
-        said that nobody holds it (``*``)."""
+    def unlock(self, job: Job, dead_run: str) -> bool:
+        """Release the state lock that a dead run of ours left: only if the lock bears the machine name that this run
+        alone had, or a person said that nobody holds it (``*``). Commands that were not isolated had the worker's
+        own name, as any living terraform beside them, so their locks are left to people."""
         self._init(job)
         place = job.scratch / "probe.tfplan"
         executed = self._run(
@@ -252,9 +253,9 @@ class Terraform:
         # knows whose it is, and only a person may say that it is nobody's.
         named = HELD_ID.search(text)
         lock = named[1] if named else facts.get("ID", "")
-        host = dead_holder.partition(":")[0]
-        known = lock == facts.get("ID") and facts.get("Who", "").rpartition("@")[2] == host
-        if not lock or not (known or dead_holder == "*"):
+        name = facts.get("Who", "").rpartition("@")[2]
+        known = lock == facts.get("ID") and bool(dead_run) and name == machine_name(dead_run)
+        if not lock or not (known or dead_run == "*"):
             return False
         released = self._run(job, "force-unlock", "-force", lock)
         return released.code == 0

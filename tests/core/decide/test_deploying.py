@@ -264,7 +264,7 @@ def test_a_failed_deploy_is_tried_again_only_on_a_newer_word(build: SimpleNamesp
 def test_a_lost_deploy_is_read_back_and_may_release_its_own_lock(build: SimpleNamespace) -> None:
     lost = build.a_deploy_run(state=RunState.LOST, readback=True, holder=Holder("worker", "boot", 5, 1.0))
     (run,) = started(build.a_merged(deploys=(lost,)))
-    assert (run.attempt, run.readback, run.unlock) == (2, True, "worker:5")
+    assert (run.attempt, run.readback, run.unlock) == (2, True, lost.id)
 
 
 OTHER = "aws_bucket.other"
