@@ -100,6 +100,31 @@ def test_what_the_target_branch_has_already_denies_nothing_and_is_told(make_worl
     assert world.run_states(other, RunKind.PLAN) == []
 
 
+PLAY = "- hosts: web\n  gather_facts: false\n  tasks:\n    - ansible.builtin.debug: {msg: hello}\n"
+LOOKUP = PLAY + "    - ansible.builtin.debug: {msg: \"{{ lookup('pipe', 'env') }}\"}\n"
+ANSIBLE = (
+    "version: 1\nprojects:\n"
+    "  - {name: site, path: dev/site, tool: ansible, environment: dev, playbook: site.yml, inventory: [hosts.ini]}\n"
+)
+
+
+def test_a_lookup_that_runs_a_program_is_denied_and_a_clean_playbook_is_run(make_world: Callable[..., Any]) -> None:
+    hosts = "[web]\nw1 ansible_host=192.0.2.1\n"
+    world = make_world(config=ANSIBLE, files={"dev/site/site.yml": PLAY, "dev/site/hosts.ini": hosts})
+    pull = world.pull({"dev/site/site.yml": LOOKUP})
+    assert world.run_states(pull, RunKind.PLAN) == []
+    assert world.gate(pull) == "failure"
+    assert "**lookup** in **site**" in world.face(pull) and "dev/site/site.yml:5" in world.face(pull)
+
+    local = world.pull({"dev/site/hosts.ini": "[web]\nw1 ansible_connection=local\n"})
+    assert world.run_states(local, RunKind.PLAN) == []
+    assert "**on-worker** in **site**" in world.face(local)
+
+    world.push(pull, {"dev/site/site.yml": PLAY.replace("hello", "again")})
+    assert [name for name, _ in world.run_states(pull, RunKind.PLAN)] == ["site"]
+    assert "**lookup**" not in world.face(pull)
+
+
 def test_a_filter_in_gitattributes_is_denied_and_other_projects_go_on(world: Any) -> None:
     pull = world.pull(
         {"dev/web/wanted": "a=2\n", "dev/web/.gitattributes": "* filter=evil\n", "prod/db/wanted": "size=2\n"}

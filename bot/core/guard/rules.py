@@ -61,7 +61,8 @@ RULES: Final[Mapping[str, Rule]] = {
         Rule("worker-variable", DENY, "a variable that changes what the worker runs to connect", "variables"),
         Rule("check-mode", DENY, "a task that acts even while planning (`check_mode: false`)"),
         Rule("inventory-program", DENY, "an inventory that is a program or asks a plugin"),
-        Rule("include", DENY, "something read from outside the repository, or from a place nobody can foresee"),
+        Rule("include", DENY, "something read from outside the repository, or under a name that hides what it is"),
+        Rule("encrypted", LOOK, "a file encrypted by ansible-vault, which the guard cannot read"),
     )
 }
 """By name, in the order of the documentation."""

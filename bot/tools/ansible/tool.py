@@ -22,7 +22,7 @@ from bot.core.project import Project
 from bot.core.runs import Failure, FailureKind, Verification
 from bot.ports import Applied, Diagnostic, Executed, Execution, Found, Job, Planned, Source, Verified
 from bot.tools import leavings
-from bot.tools.ansible import events
+from bot.tools.ansible import events, guard
 from bot.tools.outcome import last_words, require
 
 CALLBACK: Final = Path(__file__).parent / "callback" / "headgate.py"
@@ -113,9 +113,8 @@ class Ansible:
     executables: Final = False
 
     def guard(self, project: Project, source: Listing) -> Iterable[Finding]:
-        """Nothing of its own is read yet, beside what stands among its files."""
-        del project, source
-        return ()
+        """Lookups, plugins, settings, what runs on the worker or is fetched: of all files that a run checks out."""
+        return guard.findings(project, source)
 
     def validate(self, job: Job) -> tuple[Diagnostic, ...]:
         """``--syntax-check``, and at least one host."""
