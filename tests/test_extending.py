@@ -61,6 +61,9 @@ class Note:
         outcome = Verification.NOT_CONVERGENT if remaining.resources else Verification.VERIFIED
         return Verified(outcome, remaining)
 
+    def owned(self, job):
+        return None
+
     def unlock(self, job, dead_run):
         return False
 '''

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
+from bot.core import leftovers
 from bot.core.decide.planning import (
     MAX_ATTEMPTS,
     deploying_there,
@@ -48,7 +50,7 @@ def judge(snapshot: Snapshot) -> Reason:
             *_guard(snapshot),
             *_plans(snapshot),
             *_order(snapshot),
-            *_bindings(snapshot),
+            *leftovers.reasons(snapshot),
             *_unlistable(snapshot),
             *_draft(snapshot),
             *_holds(snapshot),
@@ -73,7 +75,7 @@ def dropped_reviews(snapshot: Snapshot) -> tuple[Review, ...]:
     """Approvals that would count had the effects or the commit not changed since; once per person."""
     found: dict[str, Review] = {}
     for name, sets in concerned(snapshot).items():
-        environment = snapshot.environment(name)
+        environment = _strict_enough(snapshot, name, sets)
         if environment.approvals:
             for review in tally(snapshot, sets, environment.survive, _postdate(snapshot)).dropped:
                 found.setdefault(review.id, review)
@@ -141,6 +143,8 @@ def _guard(snapshot: Snapshot) -> Iterable[Reason]:
 
 def _plans(snapshot: Snapshot) -> Iterable[Reason]:
     for each in snapshot.selection.affected:
+        if each.standing is Standing.REMOVED:
+            continue
         name = each.project.name
         if denials(snapshot.selection, name):
             continue
@@ -193,19 +197,6 @@ def _order(snapshot: Snapshot) -> Iterable[Reason]:
                 Status.PENDING,
                 f"#{intent.change.number} was merged before and its deploy of {intent.project} has not ended",
                 how=f"wait for it: {each.project.name} is planned again then",
-            )
-
-
-def _bindings(snapshot: Snapshot) -> Iterable[Reason]:
-    """What law 3 makes a person look at: removed projects are not silently forgotten."""
-    for each in snapshot.selection.affected:
-        if each.standing is Standing.REMOVED:
-            yield Reason(
-                f"removed.{each.project.name}",
-                Status.DENIED,
-                f"{each.project.name} is removed, but what it owns would stay behind unmanaged",
-                who=(snapshot.change.author,),
-                how="first empty the project in a change of its own, then remove it",
             )
 
 
@@ -278,12 +269,21 @@ def _postdate(snapshot: Snapshot) -> datetime | None:
 
 def _approvals(snapshot: Snapshot) -> Iterable[Reason]:
     for name, sets in sorted(concerned(snapshot).items()):
-        environment = snapshot.environment(name)
+        environment = _strict_enough(snapshot, name, sets)
         label = name or "no environment"
         if environment.approvals == 0:
             yield Reason(f"approvals.{name}", Status.SKIPPED, f"{label} needs no approval")
             continue
         yield _approval(snapshot, environment, sets)
+
+
+def _strict_enough(snapshot: Snapshot, name: str, sets: dict[str, EffectSet]) -> Environment:
+    """The environment's rule; one approval at least where something of unknown size is left behind."""
+    environment = snapshot.environment(name)
+    left = any(
+        each.project.name in sets and leftovers.uncountable(snapshot, each) for each in leftovers.removed(snapshot)
+    )
+    return replace(environment, approvals=max(environment.approvals, 1)) if left else environment
 
 
 def _approval(snapshot: Snapshot, environment: Environment, sets: dict[str, EffectSet]) -> Reason:

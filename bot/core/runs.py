@@ -163,6 +163,8 @@ class PlanResult:
     state: str = ""
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
+    owned: int | None = None
+    """How many things the project owns, where that was counted and its tool can tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,8 @@ class Run:
     verification: Verification | None = None
     failure: Failure | None = None
     log: str = ""
+    counts: bool = False
+    """A plan run that only counts what a project owns that the change removes, as it stands on the target branch."""
     stranger: bool = False
     """Its code is from a fork or by somebody without write permission: it never runs without isolation."""
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bot.core import leftovers
 from bot.core.compare import match, remainder
 from bot.core.effectset import EffectSet, fingerprint
 from bot.core.errors import (
@@ -218,6 +219,8 @@ def _make_present(mirror: Mirror, run: Run) -> None:
 def _carry(services: Services, run: Run, bench: Bench) -> tuple[Step, Run]:
     if run.unlock and bench.tool.unlock(bench.job, run.unlock):
         bench.log.write("released the state lock that the dead run left behind\n")
+    if run.counts:
+        return Step.SUCCEED, replace(run, plan=_counted(services, bench))
     findings = bench.tool.validate(bench.job)
     errors = tuple(_sentence(finding) for finding in findings if finding.level == "error")
     if errors:
@@ -233,6 +236,18 @@ def _carry(services: Services, run: Run, bench: Bench) -> tuple[Step, Run]:
     if run.kind is RunKind.PLAN:
         return Step.SUCCEED, run
     return _deploy(services, run, bench, planned, result)
+
+
+def _counted(services: Services, bench: Bench) -> PlanResult:
+    """What a project owns that is to be removed; nothing is planned for it."""
+    begun = services.clock.now()
+    count = bench.tool.owned(bench.job)
+    bench.log.write("It cannot be told what it owns.\n" if count is None else f"Things it owns: {count}\n")
+    seconds = (services.clock.now() - begun).total_seconds()
+    effects = leftovers.effects(bench.job.project, count)
+    name = fingerprint(services.effects_key, effects)
+    services.store.put_effect_sets({name: effects})
+    return PlanResult(fingerprint=name, seconds=round(seconds, 2), owned=count)
 
 
 def _sentence(finding: Diagnostic) -> str:

@@ -220,6 +220,11 @@ class Tool(Protocol):
 
     def verify(self, job: Job) -> Verified: ...
 
+    def owned(self, job: Job) -> int | None:
+        """How many things the project owns as it is deployed now; None when this tool cannot tell. Called without
+        ``validate``."""
+        ...
+
     def unlock(self, job: Job, dead_run: str) -> bool:
         """Release the tool's own state lock if, and only if, it is seen that the run ``dead_run`` (its process is
         proven dead) left it, or a person said that nobody holds it (``*``). True when something was released."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from bot.core import leftovers
 from bot.core.effectset import Action, EffectSet
 from bot.core.errors import Problem
 from bot.core.gate import concerned, counted_approvals, dropped_reviews, judge, maintainers, standing_holds
@@ -14,7 +16,7 @@ from bot.core.model import ChangeRef, CheckState, Commit, HostCheck, RepoRef, Re
 from bot.core.project import Standing
 from bot.core.record import IntentState, Verb
 from bot.core.rules import Environment, RepoRules
-from bot.core.runs import Failure, FailureKind, RunState
+from bot.core.runs import Failure, FailureKind, PlanResult, RunState
 from bot.core.snapshot import TargetFact
 from bot.core.verdict import Reason, Status
 
@@ -119,9 +121,31 @@ def test_the_gate_waits_for_the_deploys_of_earlier_merges_on_the_same_target(bui
     assert not [leaf for leaf in merged.blockers() if leaf.rule == "order.app"]
 
 
-def test_a_removed_project_denies(build: SimpleNamespace) -> None:
-    removed = build.an_approved(affected=(build.an_affected(standing=Standing.REMOVED),))
-    assert rule(removed, "removed.app").status is Status.DENIED
+def test_a_removed_project_denies_while_it_owns_something(build: SimpleNamespace) -> None:
+    removed = build.an_affected(standing=Standing.REMOVED)
+    owning = replace(build.a_plan_run(), plan=PlanResult("empty", owned=3))
+    found = judge(build.a_snapshot(affected=(removed,), plans=(owning,), environments={}))
+    assert [(leaf.rule, leaf.status) for leaf in found.blockers()] == [("removed.app", Status.DENIED)]
+
+
+def test_what_cannot_be_counted_needs_somebodys_approval_even_where_nothing_else_does(build: SimpleNamespace) -> None:
+    removed = build.an_affected(standing=Standing.REMOVED)
+    left = leftovers.effects(removed.project, None)
+    free = {"prod": Environment("prod", approvals=0)}
+    given = {
+        "affected": (removed,),
+        "plans": (build.a_plan_run("app", left),),
+        "known": (left,),
+        "environments": free,
+    }
+    waiting = build.a_snapshot(**given)
+    assert [leaf.rule for leaf in judge(waiting).blockers()] == ["approvals.prod"]
+    review = (build.a_review(),)
+    unseen = build.a_snapshot(**given, faces=(build.a_face(),), reviews=review)
+    assert judge(unseen).status is Status.PENDING
+    seen = build.a_snapshot(**given, faces=(build.a_face({"app": left}),), reviews=review)
+    assert judge(seen).status is Status.APPROVED
+    assert judge(build.a_snapshot(environments=free)).status is Status.APPROVED
 
 
 def test_a_draft_waits(build: SimpleNamespace) -> None:

@@ -219,3 +219,15 @@ def test_a_verify_command_decides_by_its_exit_code(job: MakeJob) -> None:
     assert failed.notes == ("still 502",)
     slow = TOOL.verify(job("command", {**options, "verify": ["sleep", "60"]}, timeout=0.3))
     assert slow.outcome is Verification.INCOMPLETE
+
+
+def test_what_it_owns_are_the_lines_that_owned_prints(job: MakeJob, shop: Any) -> None:
+    assert TOOL.owned(job("command", {"owned": "printf 'record.www\\n\\n  \\nrecord.mail'"})) == 2
+    assert TOOL.owned(job("command", {"owned": ["true"]})) == 0
+    assert "record.www" not in shop.log
+
+
+def test_without_owned_nobody_knows_what_it_owns_and_a_failing_one_is_no_answer(job: MakeJob) -> None:
+    assert TOOL.owned(job("command", {"plan": "true"})) is None
+    with pytest.raises(ToolFailed):
+        TOOL.owned(job("command", {"owned": "echo a; exit 3"}))

@@ -16,6 +16,7 @@ from bot.core.errors import ToolError, ToolFailed
 from bot.core.runs import FailureKind, Verification
 from bot.ports import Job
 from bot.tools.terraform import tool as terraform_tool
+from bot.tools.terraform.reading import owned
 from bot.tools.terraform.tool import Terraform
 
 pytestmark = [
@@ -334,6 +335,39 @@ def test_each_workspace_has_a_state_of_its_own(shop: Any, job: MakeJob, tmp_path
     assert (tmp_path / "spaces" / "blue").is_dir()
     assert not (tmp_path / "live.tfstate").exists()
     assert TOOL.verify(job("terraform", workspace="blue", deploy=True)).outcome is Verification.VERIFIED
+
+
+def test_what_a_project_owns_are_the_instances_in_its_state(code: Any, deploy: Any, job: MakeJob, shop: Any) -> None:
+    module = 'module "m" {\n  source = "./m"\n}\n'
+    read = f'  backend = "local"\n  config = {{ path = "{shop.place}/state/live.tfstate" }}\n'
+    inside = {
+        "m/main.tf": data("inner", SECRET),
+        "m/read.tf": f'data "terraform_remote_state" "x" {{\n{read}}}\n',
+    }
+    code(data("a", "1") + data("many", "2", "  count = 3\n"))
+    deploy()
+    assert TOOL.owned(job("terraform")) == 4
+
+    code(data("a", "1") + module, **inside)
+    deploy()
+    shop.pieces.clear()
+    assert TOOL.owned(job("terraform")) == 2
+    assert SECRET not in shop.log
+
+    code("")
+    deploy()
+    assert TOOL.owned(job("terraform")) == 0
+
+
+def test_a_project_that_was_never_deployed_owns_nothing(code: Any, job: MakeJob) -> None:
+    code(data("a", "1"))
+    assert TOOL.owned(job("terraform")) == 0
+
+
+def test_a_state_of_an_unknown_format_is_not_counted(code: Any, job: MakeJob) -> None:
+    for odd in ({"version": 3}, {"version": 4}, {"version": 5, "resources": []}):
+        with pytest.raises(ToolFailed, match="format"):
+            owned(odd)
 
 
 def test_init_is_skipped_the_second_time_and_done_again_when_the_backend_moves(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from dataclasses import replace
 
 from bot.core.effects import CancelRun, NotePlanning, StartRun, StateEffect
 from bot.core.effectset import EffectSet
@@ -60,17 +61,14 @@ def plan_effects(snapshot: Snapshot) -> tuple[StateEffect, ...]:
 
 
 def _wanted(snapshot: Snapshot) -> tuple[Affected, ...]:
-    """Affected projects to plan: of an open change, or of a merge that bypassed the gate (to show its effects)."""
+    """Affected projects to plan (what a removed one owns is counted): of an open change, or of a merge that
+    bypassed the gate (to show its effects)."""
     change, merge = snapshot.change, snapshot.memory.merge
     bypassed = change.state is ChangeState.MERGED and merge is not None and not merge.admitted
     if not (change.state is ChangeState.OPEN or bypassed) or not plannable(snapshot):
         return ()
     selection = snapshot.selection
-    return tuple(
-        each
-        for each in selection.affected
-        if each.standing is not Standing.REMOVED and not denials(selection, each.project.name)
-    )
+    return tuple(each for each in selection.affected if not denials(selection, each.project.name))
 
 
 def _next_run(snapshot: Snapshot, each: Affected) -> Run | None:
@@ -133,7 +131,7 @@ def _missing(snapshot: Snapshot, each: Affected) -> bool:
 
 
 def _plan_run(snapshot: Snapshot, each: Affected, attempt: int) -> Run:
-    return Run(
+    run = Run(
         id=run_id(snapshot.ref, "plan", each.project.name, each.digest, attempt),
         change=snapshot.ref,
         kind=RunKind.PLAN,
@@ -146,6 +144,10 @@ def _plan_run(snapshot: Snapshot, each: Affected, attempt: int) -> Run:
         head=snapshot.selection.head,
         stranger=stranger(snapshot),
     )
+    if each.standing is not Standing.REMOVED:
+        return run
+    # Nothing of it is left in the change: what runs is the target branch's own code, with its own binding.
+    return replace(run, commit=run.base, base="", head="", stranger=False, counts=True)
 
 
 def _asked_again(snapshot: Snapshot, last: Run) -> bool:

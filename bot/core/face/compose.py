@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.core import leftovers
 from bot.core.affected import waves
 from bot.core.decide.deploying import positions
 from bot.core.decide.gating import gate_open
@@ -110,7 +111,7 @@ def _subline(snapshot: Snapshot) -> str:
 def _notices(snapshot: Snapshot, verdict: Reason) -> tuple[str, ...]:
     found: list[str] = list(guard_notices(snapshot.selection))
     for each in snapshot.selection.affected:
-        found += _standing_notice(each)
+        found += _standing_notice(snapshot, each)
     for fact in snapshot.targets.values():
         for intent in fact.inherited:
             found.append(
@@ -130,7 +131,7 @@ def _notices(snapshot: Snapshot, verdict: Reason) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _standing_notice(each: Affected) -> list[str]:
+def _standing_notice(snapshot: Snapshot, each: Affected) -> list[str]:
     name = plain(each.project.name)
     match each.standing:
         case Standing.REBOUND if each.wanted is not None:
@@ -140,7 +141,7 @@ def _standing_notice(each: Affected) -> list[str]:
                 "target branch's binding is used, and the stricter gate of the two counts."
             ]
         case Standing.REMOVED:
-            return [f"> ⚠ **{name}** is removed by this change, but nothing destroys what it owns."]
+            return [f"> ⚠ **{name}** {plain(leftovers.sentence(snapshot, each))}."]
         case Standing.NEW if not each.project.environment:
             return [
                 f"> ⚠ **{name}** is new and no environment is granted to {code(each.project.path)}, so it gets no "
@@ -183,6 +184,9 @@ def _rows(snapshot: Snapshot) -> tuple[Row, ...]:
     for each in snapshot.selection.affected:
         name, environment = each.project.name, plain(each.project.environment or "none")
         effects = sets.get(name)
+        if each.standing is Standing.REMOVED:
+            rows.append((0, Row((f"**{plain(name)}**",), environment, *_removed(snapshot, each))))
+            continue
         if effects is not None and effects.empty and name not in stages:
             quiet.setdefault(environment, []).append(plain(name))
             continue
@@ -198,14 +202,22 @@ def _result(snapshot: Snapshot, each: Affected, effects: EffectSet | None) -> st
     if effects is not None:
         steps = f", {plural(effects.unpredictable, 'step')} unforeseeable" if effects.unpredictable else ""
         return counted(effects.counts()) + steps
-    if each.standing is Standing.REMOVED:
-        return "removed"
     if denials(snapshot.selection, each.project.name):
         return "not run"
     run = snapshot.plan_of(each.project.name, each.digest)
     if run is not None and run.state is RunState.FAILED:
         return "plan failed"
     return "planning …" if run is not None else "not planned"
+
+
+def _removed(snapshot: Snapshot, each: Affected) -> tuple[str, str]:
+    """What is left of a removed project, and whether that is in the way."""
+    badge = _rule_badge(snapshot, each)
+    if leftovers.owned(snapshot, each):
+        badge = "⛔"
+    elif leftovers.uncountable(snapshot, each) and not gate_open(snapshot):
+        badge = f"⏸ {plural(max(snapshot.environment(each.project.environment).approvals, 1), 'approval')}"
+    return leftovers.result(snapshot, each), badge
 
 
 def _rule_badge(snapshot: Snapshot, each: Affected) -> str:
@@ -280,7 +292,8 @@ def _ask(snapshot: Snapshot, reason: Reason) -> str:
 
 
 def _on_merge(snapshot: Snapshot) -> str:
-    names = [name for name, effects in planned_sets(snapshot).items() if not effects.empty]
+    gone = {each.project.name for each in leftovers.removed(snapshot)}
+    names = [name for name, effects in planned_sets(snapshot).items() if not effects.empty and name not in gone]
     if not names or snapshot.rules.mode.value != "enforce":
         return ""
     ordered = [

@@ -9,6 +9,7 @@
 deleted). With ``exit_codes: true`` it may print none and exit like Terraform: 0 nothing to do, 2 something; it
 has to be said, because many programs exit with 2 when they fail. It may leave files in
 ``$HEADGATE_PLAN_DIR``; ``apply`` finds them there again, with ``plan.json``, and applies exactly that.
+``owned``, if there is one, prints a line for each thing that is deployed now.
 """
 
 from __future__ import annotations
@@ -75,9 +76,9 @@ class Command:
     """Implements the port ``Tool``."""
 
     def option_schema(self) -> Mapping[str, object]:
-        """``plan`` and ``apply`` are needed; ``validate`` and ``verify`` are not."""
+        """``plan`` and ``apply`` are needed; ``validate``, ``verify`` and ``owned`` are not."""
         codes = {"description": "`plan` may say 0 (nothing) or 2 (something) without JSON.", "type": "boolean"}
-        return {**dict.fromkeys(("plan", "apply", "validate", "verify"), _COMMAND), "exit_codes": codes}
+        return {**dict.fromkeys(("plan", "apply", "validate", "verify", "owned"), _COMMAND), "exit_codes": codes}
 
     def discover(self, source: Source) -> tuple[Found, ...]:
         """Nobody can see what a directory's commands would be."""
@@ -153,6 +154,15 @@ class Command:
         left = Verification.VERIFIED if remaining.empty else Verification.NOT_CONVERGENT
         return Verified(left, remaining)
 
+    def owned(self, job: Job) -> int | None:
+        """The lines that ``owned`` prints; nobody knows without it."""
+        if "owned" not in job.project.options:
+            return None
+        executed = require(_run(job, "owned", job.scratch, timeout=job.timeout), "`owned`")
+        if executed.truncated:
+            raise ToolFailed(f"`owned` printed more than {PLAN_BYTES} bytes")
+        return sum(1 for line in executed.stdout.splitlines() if line.strip())
+
     def unlock(self, job: Job, dead_run: str) -> bool:
         """It has no lock that we know of."""
         del job, dead_run
@@ -171,7 +181,7 @@ def _run(job: Job, name: str, folder: Path, *, timeout: float, deploy: bool = Fa
             keep_bytes=PLAN_BYTES,
             writable=(folder,),
             network=True,
-            quiet=name == "plan",
+            quiet=name in ("plan", "owned"),
             dies_with_parent=not deploy,
         )
     )

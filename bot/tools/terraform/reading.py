@@ -12,9 +12,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bot.core.effectset import ABSENT, UNKNOWN, Action, EffectSet, OutputEffect, ResourceEffect, Value, effect_set
+from bot.core.errors import ToolFailed
 from bot.core.flatten import Masks, leaves, secrets_in
 
 STATE_BYTES: Final = 64 * 2**20
+STATE_FORMAT: Final = 4
 
 ACTIONS: Final[Mapping[tuple[str, ...], Action]] = {
     ("create",): Action.CREATE,
@@ -127,3 +129,11 @@ def state_identity(planfile: bytes) -> str:
     except (KeyError, ValueError, zipfile.BadZipFile):
         return ""
     return f"{state.get('lineage', '')}:{state.get('serial', '')}" if state.get("lineage") else ""
+
+
+def owned(state: Mapping[str, Any]) -> int:
+    """Resource instances of a raw state (format 4), data sources aside. Raises ToolFailed for another format."""
+    resources = state.get("resources")
+    if state.get("version") != STATE_FORMAT or not isinstance(resources, list):
+        raise ToolFailed("its state has a format that is not known here")
+    return sum(len(each.get("instances") or ()) for each in resources if each.get("mode") == "managed")

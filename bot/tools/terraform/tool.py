@@ -231,6 +231,15 @@ class Terraform:
             return Verified(Verification.VERIFIED)
         return Verified(Verification.NOT_CONVERGENT, remaining)
 
+    def owned(self, job: Job) -> int | None:
+        """Resource instances in the state."""
+        self._refuse_lost_state(job)
+        self._init(job)
+        pulled = require(self._run(job, "state", "pull", quiet=True), f"{self._binary} state pull")
+        if pulled.truncated:
+            raise ToolFailed("the state is too large to be read")
+        return reading.owned(_json(pulled.stdout)) if pulled.stdout.strip() else 0
+
     def unlock(self, job: Job, dead_run: str) -> bool:
         """Release the state lock that a dead run of ours left: only if the lock bears the machine name that this run
         alone had, or a person said that nobody holds it (``*``). Commands that were not isolated had the worker's
@@ -285,7 +294,7 @@ class Terraform:
                 quiet=quiet,
                 network=True,
                 dies_with_parent=words[0] != "apply",
-                keep_bytes=LARGEST if words[0] == "show" else 32 * 2**20,
+                keep_bytes=LARGEST if words[0] in ("show", "state") else 32 * 2**20,
             )
         )
 

@@ -51,8 +51,14 @@ def test_the_same_inputs_give_the_same_run(build: SimpleNamespace) -> None:
     assert started(fresh)[0].id == started(later)[0].id
 
 
-def test_a_removed_project_is_not_planned(build: SimpleNamespace) -> None:
-    assert started(build.a_snapshot(affected=(build.an_affected(standing=Standing.REMOVED),), plans=())) == []
+def test_what_a_removed_project_owns_is_counted_with_the_target_branchs_own_code(build: SimpleNamespace) -> None:
+    removed = build.an_affected(standing=Standing.REMOVED)
+    for author in ("ann", "ro"):  # for a stranger's change it waits for leave, and then runs nothing of theirs
+        change, allowed = build.a_change(author=author), build.granted(Verb.OK_TO_PLAN, "bo", build.HEAD)
+        (run,) = started(build.a_snapshot(change=change, requests=(allowed,), affected=(removed,), plans=()))
+        assert (run.counts, run.commit, run.base, run.head, run.stranger) == (True, build.BASE, "", "", False)
+    (planned,) = started(build.a_snapshot(plans=()))
+    assert not planned.counts
 
 
 @pytest.mark.parametrize("state", [RunState.LOST, RunState.CANCELLED])

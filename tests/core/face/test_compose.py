@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bot.core import leftovers
 from bot.core.effectset import Action, EffectSet
 from bot.core.errors import Problem
 from bot.core.face.compose import compose
@@ -160,7 +161,7 @@ def test_failing_comes_before_destroying_before_changing(build: SimpleNamespace)
 @pytest.mark.parametrize(
     ("affected", "words"),
     [
-        ({"standing": Standing.REMOVED}, "is removed by this change, but nothing destroys what it owns"),
+        ({"standing": Standing.REMOVED}, "is removed by this change"),
         ({"standing": Standing.NEW, "environment": ""}, "is new and no environment is granted to `app`"),
         ({"standing": Standing.REBOUND, "wanted": {"tool": "ansible"}}, "tool `terraform` → `ansible`"),
         ({"standing": Standing.REBOUND, "wanted": {"environment": ""}}, "environment `prod` → `none`"),
@@ -179,6 +180,30 @@ def test_a_new_project_with_an_environment_needs_no_notice(build: SimpleNamespac
     assert face(build.a_snapshot(affected=(build.an_affected(standing=Standing.NEW),))).notices == ()
     removed = build.an_affected(standing=Standing.REMOVED)
     assert face(build.a_snapshot(affected=(removed,), plans=())).rows[0].result == "removed"
+
+
+@pytest.mark.parametrize(
+    ("owned", "notice", "result", "badge"),
+    [
+        (3, "but 3 things it owns would stay behind unmanaged", "removed, owns 3 things", "⛔"),
+        (1, "but 1 thing it owns would stay behind unmanaged", "removed, owns 1 thing", "⛔"),
+        (0, "is removed by this change, and owns nothing any more", "removed, owns nothing", "✅"),
+        (None, "terraform cannot tell what it owns: whatever that is stays behind", "removed", "⏸ 1 approval"),
+    ],
+)
+def test_what_a_removed_project_leaves_behind_is_said(
+    build: SimpleNamespace, owned: int | None, notice: str, result: str, badge: str
+) -> None:
+    removed = build.an_affected(standing=Standing.REMOVED)
+    left = leftovers.effects(removed.project, owned)
+    run = replace(build.a_plan_run("app", left), plan=PlanResult(build.printed(left), owned=owned))
+    found = face(build.a_snapshot(affected=(removed,), plans=(run,), known=(left,)))
+    assert "On merge" not in found.next
+    free = {"prod": Environment("prod", approvals=0)}
+    unruled = face(build.a_snapshot(affected=(removed,), plans=(run,), known=(left,), environments=free))
+    assert unruled.rows[0].rules == badge
+    assert notice in "".join(found.notices)
+    assert [(row.projects, row.result, row.rules) for row in found.rows] == [(("**app**",), result, badge)]
 
 
 def test_inherited_work_rivals_unknown_hands_and_pauses_are_noticed(build: SimpleNamespace) -> None:
