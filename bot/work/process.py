@@ -9,8 +9,10 @@ import os
 import signal
 import socket
 import sys
+import time
 import uuid
 from pathlib import Path
+from typing import Final
 
 import psutil
 
@@ -18,6 +20,8 @@ from bot.core.runs import Holder
 
 _PROC = Path("/proc")
 _SEPARATOR = "."
+BEGINS_WITHIN: Final = 30.0
+"""Seconds after which a command behind walls has begun; it takes milliseconds."""
 
 
 def current_holder() -> Holder:
@@ -33,11 +37,12 @@ def holder_of(pid: int) -> Holder:
     return Holder(socket.gethostname(), _SEPARATOR.join(_place()), pid, started)
 
 
-def proven_dead(holder: Holder) -> bool:
+def proven_dead(holder: Holder, begins_within: float = BEGINS_WITHIN) -> bool:
     """True only on proof: the holder's machine was booted again; or here, where it ran, no such process lives (or
     another one under its number), and nothing that it started in its session is still at work.
 
-    A holder on another machine, or in another container, may live, whatever we cannot see.
+    A holder on another machine, or in another container, may live, whatever we cannot see. Walls that never came to
+    hold a command are no work: they are ended here, and gone at the next look.
     """
     place = tuple(holder.boot_id.split(_SEPARATOR))
     if holder.host != socket.gethostname() or len(place) != 3:
@@ -49,7 +54,11 @@ def proven_dead(holder: Holder) -> bool:
         return True
     if space != our_space or _may_live(holder):
         return False
-    return not _session_of(holder.pid)
+    left = _session_of(holder.pid)
+    for pid in left:
+        if _holds_nothing(pid, begins_within):
+            _kill(pid)
+    return not left
 
 
 def end_family(pid: int) -> None:
@@ -140,6 +149,16 @@ def _session_of(leader: int) -> list[int]:
             if pid != leader and os.getsid(pid) == leader and not _is_zombie(pid):
                 members.append(pid)
     return members
+
+
+def _holds_nothing(pid: int, begins_within: float) -> bool:
+    """Whether it is bubblewrap around no command, though one would have begun long ago. It waits forever when it is
+    parted from its other half in the moment between the making of the walls and the command's start."""
+    with contextlib.suppress(psutil.Error, OSError):
+        process = psutil.Process(pid)
+        old = time.time() - process.create_time() > begins_within
+        return old and Path(process.exe()).name == "bwrap" and not process.children()
+    return False
 
 
 def _children(pid: int) -> list[psutil.Process]:

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from bot.core.runs import Holder
+from bot.sandbox.enclosure import unavailable
 from bot.work.process import current_holder, end_family, holder_of, proven_dead
 
 SLEEP = "import time; time.sleep(60)"
@@ -147,6 +148,62 @@ def test_a_holder_whose_tool_is_still_at_work_is_not_dead(leader: tuple[subproce
     end_family(tool)
     psutil.wait_procs([psutil.Process(tool)] if psutil.pid_exists(tool) else [], timeout=10)
     assert proven_dead(holder)
+
+
+WALLED = """
+import os, subprocess, sys, time
+gate, keep = os.pipe()
+words = ["bwrap", "--unshare-user", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "--info-fd", "1"]
+if sys.argv[1] == "half":
+    words += ["--userns-block-fd", str(gate)]
+walls = subprocess.Popen([*words, "sleep", "60"], pass_fds=[gate], stdout=subprocess.PIPE)
+print(walls.pid, walls.stdout.readline() and "", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def walled(until: Callable[..., None]) -> Iterator[Callable[[str], Holder]]:
+    """A dead holder whose outer walls were killed too, with the inner ones ``half`` made or ``whole``."""
+    left: list[int] = []
+
+    def make(how: str) -> Holder:
+        process = subprocess.Popen(
+            [sys.executable, "-c", WALLED, how], stdout=subprocess.PIPE, start_new_session=True, text=True
+        )
+        assert process.stdout is not None
+        outer = int(process.stdout.readline())
+        holder = holder_of(process.pid)
+        inner = {"half": 1, "whole": 2}[how]
+        until(lambda: len(psutil.Process(outer).children(recursive=True)) == inner)
+        left.extend([process.pid, *(each.pid for each in psutil.Process(outer).children(recursive=True))])
+        for pid in (outer, process.pid):
+            os.kill(pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        return holder
+
+    yield make
+    for pid in left:
+        end_family(pid)
+
+
+@pytest.mark.skipif(bool(unavailable()), reason="commands cannot be isolated here")
+def test_walls_that_never_came_to_hold_a_command_are_ended_and_no_work(
+    walled: Callable[[str], Holder], until: Callable[..., None]
+) -> None:
+    holder = walled("half")
+
+    assert not proven_dead(holder)
+    until(lambda: proven_dead(holder, begins_within=0.1))
+
+
+@pytest.mark.skipif(bool(unavailable()), reason="commands cannot be isolated here")
+def test_walls_around_a_command_are_work_however_long_it_takes(walled: Callable[[str], Holder]) -> None:
+    holder = walled("whole")
+
+    assert not proven_dead(holder, begins_within=0.0)
+    assert not proven_dead(holder, begins_within=0.0)
 
 
 def test_a_family_is_ended_as_a_whole(
