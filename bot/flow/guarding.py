@@ -72,9 +72,8 @@ class Guard:
         new = old is None
         # A new project's files may have been on the target branch before: then what stands among them is no news,
         # but what they would run is, for nobody ever let it run.
-        source = mirror.source(selection.base)
         before = (
-            tuple(tree_findings(each.project, source, executables=True))
+            tuple(tree_findings(each.project, mirror.source(selection.base), executables=True))
             if old is None
             else self._findings(mirror, repo, selection.base, old)
         )

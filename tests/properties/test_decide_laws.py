@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bot.core.decide.decision import decide
 from bot.core.effects import PublishCheck, StartRun
 from bot.core.effectset import Action, EffectSet
+from bot.core.guard.model import Finding, Judged, Level
 from bot.core.model import ReviewState
 from bot.core.project import DeployMode
 from bot.core.record import IntentState, Verb
@@ -111,6 +112,23 @@ def test_in_an_obeying_world_every_story_comes_to_rest(
         assert not world.memory.published.checks
     if mode is not Mode.ENFORCE:
         assert not [run for run in world.started if run.kind is RunKind.DEPLOY]
+
+
+@LAW
+@given(events=story)
+def test_nothing_of_a_project_that_the_guard_denies_is_ever_started(
+    new_world: Any, build: SimpleNamespace, events: list[Any]
+) -> None:
+    world = a_world(new_world, build)
+    denied = (Judged(Finding("external", "app/main.tf", "a program"), Level.DENY, "app"),)
+    world.memory = replace(world.memory, selection=replace(world.memory.selection, guard=denied))
+    world.settle()
+    for event in events:
+        happen(world, build, event)
+        world.settle()
+        world.wait(1)
+    assert "app" not in {run.project.name for run in world.started}
+    assert not world.memory.records
 
 
 @LAW

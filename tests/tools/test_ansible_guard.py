@@ -202,6 +202,17 @@ def test_another_task_on_the_worker_is_another_finding() -> None:
     assert len(marks) == 2
 
 
+def test_a_link_to_plugins_is_found_and_one_to_variables_is_read_where_they_are() -> None:
+    files = {
+        "one/library": "../code",
+        "code/x": "",
+        "one/group_vars": "../roles/vars",
+        "roles/vars/all.yml": "a: b\n",
+    }
+    found = read(files, kinds=dict.fromkeys(("one/library", "one/group_vars"), EntryKind.LINK))
+    assert [(each.rule, each.path) for each in found] == [("ansible-plugin", "one/library")]
+
+
 def test_aliases_are_walked_once() -> None:
     text = "a: &a [x, x]\n" + "".join(
         f"{chr(98 + n)}: &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]\n" for n in range(20)

@@ -144,6 +144,16 @@ def test_a_file_that_is_a_link_is_read_where_it_leads_and_denied_where_it_leads_
     assert [each.rule for each in lost] == ["unreadable"]
 
 
+def test_a_module_behind_a_linked_directory_is_read_where_it_is() -> None:
+    call, evil = 'module "m" {\n  source = "./to/m"\n}\n', 'data "external" "x" {\n}\n'
+    files = {"one/main.tf": call, "one/to": "../real", "real/m/main.tf": evil}
+    found = read(files, kinds={"one/to": EntryKind.LINK})
+    assert ("external", "real/m/main.tf") in {(each.rule, each.path) for each in found}
+    assert {
+        each.rule for each in read({"one/main.tf": call, "one/to": "/etc"}, kinds={"one/to": EntryKind.LINK})
+    } <= {"provider"}
+
+
 def test_programs_in_the_repository_are_no_providers() -> None:
     found = read({"one/main.tf": "", "one/terraform.d/plugins/x": b"\x7fELF", "one/.terraform/x": b"y"})
     assert [each.rule for each in found] == ["tree-provider", "tree-provider"]

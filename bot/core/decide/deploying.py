@@ -12,6 +12,7 @@ from datetime import datetime
 
 from bot.core.decide.planning import planned_fingerprints, run_id
 from bot.core.effects import RecordMerge, StartRun, StateEffect
+from bot.core.guard.judging import denials
 from bot.core.model import ChangeState, Permission
 from bot.core.people import contributors
 from bot.core.project import DeployMode, Project, Standing
@@ -204,6 +205,8 @@ def _needs_command(snapshot: Snapshot, project: Project, last: Run | None) -> bo
 
 def _waits_for(snapshot: Snapshot, project: Project, *, forced: bool) -> str:
     """What must happen first, in words; empty when nothing. ``forced`` says that somebody said ``/deploy``."""
+    if denials(snapshot.selection, project.name):
+        return "the static guard, which denies it"
     if snapshot.paused:
         return f"deploys are paused: {snapshot.paused}"
     if snapshot.frozen:

@@ -44,6 +44,21 @@ def pointed(path: str, target: str) -> str | None:
     return None if outside else place
 
 
+def resolved(source: Listing, place: str) -> str | None:
+    """Where a directory really is, when links stand on the way; None outside the repository, or in a circle."""
+    parts, done, hops = place.split("/"), "", 0
+    while parts:
+        done = posixpath.normpath(posixpath.join(done, parts.pop(0)))
+        target = source.link(done)
+        if target is not None:
+            hops += 1
+            landing = pointed(done, target)
+            if landing is None or hops > HOPS:
+                return None
+            parts, done = [*landing.split("/"), *parts], ""
+    return done or "."
+
+
 def read_through(source: Listing, path: str) -> bytes | None:
     """A file's bytes, through links that stay in the repository."""
     for _ in range(HOPS):

@@ -12,7 +12,7 @@ import yaml
 
 from bot.core.config.repository import CONFIG_FILE
 from bot.core.guard.model import EntryKind, Finding, Listing
-from bot.core.guard.tree import below, files_of, read_through
+from bot.core.guard.tree import below, files_of, read_through, resolved
 from bot.core.project import Project
 from bot.tools.ansible import settings
 from bot.tools.ansible.documents import LARGEST, Pair, Yaml, read, scalars
@@ -137,11 +137,19 @@ def findings(project: Project, source: Listing) -> Iterator[Finding]:
         entry = source.entry(path)
         if entry is None or entry.kind is EntryKind.SUBMODULE:
             continue
-        if PLUGIN_DIRECTORIES & set(path.split("/")[:-1]):
+        parts = path.split("/")
+        linked = entry.kind is EntryKind.LINK
+        if PLUGIN_DIRECTORIES & set(parts if linked else parts[:-1]):
             yield Finding("ansible-plugin", path, "code that Ansible would load on the worker", mark=entry.digest)
-        else:
+        elif not (linked and _is_directory(source, path)):
             yield from _file(reading, path, entry.digest)
     yield from _inventories(reading)
+
+
+def _is_directory(source: Listing, path: str) -> bool:
+    """A link to a directory of the repository, whose own files are read where they are."""
+    place = resolved(source, path)
+    return place is not None and any(each != place for each in below(source.paths(), place))
 
 
 def _file(reading: _Reading, path: str, digest: str) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.core.guard.model import Finding, Listing
-from bot.core.guard.tree import below, read_through
+from bot.core.guard.tree import below, read_through, resolved
 from bot.core.project import Project
 from bot.tools.terraform.code import Block, code, json_code
 from bot.tools.terraform.layout import DEEPEST
@@ -52,10 +52,11 @@ class _Reading:
 
     def files(self, directory: str) -> list[str]:
         """The code that Terraform would read of a directory, overrides included."""
-        paths = below(self.source.paths(), directory)
-        return [
-            path for path in paths if path.endswith(self.suffixes) and (posixpath.dirname(path) or ".") == directory
-        ]
+        place = resolved(self.source, directory)
+        if place is None:
+            return []
+        paths = below(self.source.paths(), place)
+        return [path for path in paths if path.endswith(self.suffixes) and (posixpath.dirname(path) or ".") == place]
 
 
 def findings(binary: str, project: Project, source: Listing) -> Iterator[Finding]:

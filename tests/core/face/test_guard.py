@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
+from bot.core.decide.deploying import deploy_effects, positions
 from bot.core.decide.guarding import guard_effects
 from bot.core.decide.planning import plan_effects
 from bot.core.face.checks import gate_check, plan_check
@@ -105,6 +107,15 @@ def test_a_look_is_given_by_somebody_else_for_this_very_commit(build: SimpleName
     )
     (look,) = [leaf for leaf in judge(old).leaves() if leaf.rule == "guard.look"]
     assert look.status is Status.PENDING
+
+
+def test_nothing_is_deployed_that_the_guard_denies_even_when_the_merge_was_admitted(build: SimpleNamespace) -> None:
+    open_ = build.a_merged()
+    assert [type(effect).__name__ for effect in deploy_effects(open_)] == ["StartRun"]
+    selection = replace(open_.selection, guard=(DENIED,))
+    denied = build.remembering(open_, selection=selection)
+    assert deploy_effects(denied) == ()
+    assert "the static guard" in positions(denied)[0].waits_for
 
 
 def test_an_outcome_goes_on_the_record_once_and_bounded(build: SimpleNamespace) -> None:

@@ -138,3 +138,11 @@ def test_the_schema_names_exactly_the_rules_the_levels_and_the_lists() -> None:
         assert levels["propertyNames"]["enum"] == list(RULES)
         assert levels["additionalProperties"]["enum"] == [level.value for level in Level]
         assert set(section["properties"]) == {"levels", *ALLOWED}
+
+
+def test_a_denial_without_a_value_says_where_it_stands_and_a_moved_state_what_was_before() -> None:
+    found = judged(GuardRules(), "", (Finding("local-exec", "one/main.tf", "x"),), ())
+    moved = judged(GuardRules(), "one", (Finding("backend", "one/main.tf", "x", "s3/theirs"),), ())
+    (bare, state) = guard_reasons(Selection("h", "b", guard=(*found, *moved)), "ann")
+    assert bare.values == (("file", "one/main.tf"),) and bare.text.startswith("Nothing was run")
+    assert ("target branch", "none") in state.values

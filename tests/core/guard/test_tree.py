@@ -11,7 +11,7 @@ from trees import Tree
 
 from bot.core.guard.model import EntryKind, Level
 from bot.core.guard.rules import GuardRules
-from bot.core.guard.tree import below, configuration_findings, pointed, tree_findings
+from bot.core.guard.tree import below, configuration_findings, pointed, resolved, tree_findings
 from bot.core.project import Project
 
 NONE: Mapping[str, EntryKind] = {}
@@ -99,6 +99,15 @@ def test_below_is_exactly_the_directory(paths: list[str]) -> None:
     wanted = [path for path in sorted(paths) if path == "a" or path.startswith("a/")]
     assert below(sorted(paths), "a") == wanted
     assert list(below(sorted(paths), ".")) == sorted(paths)
+
+
+def test_a_directory_is_found_through_links_and_a_circle_ends() -> None:
+    content = {"one/to": b"../real", "real/deep": b"inner", "real/inner/x": b"", "out": b"/etc", "a": b"b", "b": b"a"}
+    tree = Tree(content, dict.fromkeys(("one/to", "real/deep", "out", "a", "b"), EntryKind.LINK))
+    assert resolved(tree, "one/to/deep") == "real/inner"
+    assert resolved(tree, "one") == "one" and resolved(tree, ".") == "."
+    assert resolved(tree, "one/../..") == ".."
+    assert resolved(tree, "out/x") is None and resolved(tree, "a") is None
 
 
 def test_where_a_link_points() -> None:
