@@ -12,7 +12,7 @@ from bot.stores.database import Database
 
 VERSIONS: Final = Path(__file__).parent / "migrations" / "versions"
 REVISION: Final = max(each.stem.partition("_")[0] for each in VERSIONS.glob("[0-9]*.py"))
-"""This program's schema, by the names of the migrations (a test compares it with what is in them). Alembic could tell,
+"""This program's schema, by the names of the migrations (a test compares what is in them). Alembic could tell,
 but would weigh megabytes in every process that only asks whether there is something to do."""
 
 LOCK: Final = 0x6865616467617465
