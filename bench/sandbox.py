@@ -111,7 +111,8 @@ def plan(folder: Path) -> Pairs:
             cache = folder / f"cache-{kind}"
             cache.mkdir(exist_ok=True)
             box = sandbox(tree, live, walls=kind == "walls")
-            job = Job("bench", Project("web", "web", "terraform"), tree, tree / "web", Path(scratch), cache, box, {},
+            project = Project("web", "web", "terraform")
+            job = Job("bench", project, tree, tree / "web", Path(scratch), cache, cache, box, {},
                       b"k" * 32, lambda _: None)  # fmt: skip
             tool.validate(job)
             if len(tool.plan(job).effects.resources) != RESOURCES:

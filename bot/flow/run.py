@@ -161,6 +161,7 @@ def _set_up(
         directory=root / run.project.path,
         scratch=own,
         cache=_cache(services, run),
+        shared=_shared(services, run),
         sandbox=services.sandbox(
             Confinement(
                 run_id=run.id,
@@ -200,6 +201,13 @@ def _cache(services: Services, run: Run) -> Path:
     cache = services.data / "cache" / hashlib.sha256(whose.encode()).hexdigest()[:20]
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     return cache
+
+
+def _shared(services: Services, run: Run) -> Path:
+    """What runs of all projects share, again without strangers among the others."""
+    shared = services.data / "cache" / ("shared-strangers" if run.stranger else "shared")
+    shared.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return shared
 
 
 def _make_present(mirror: Mirror, run: Run) -> None:

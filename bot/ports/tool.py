@@ -120,7 +120,8 @@ class Job:
 
     ``root`` is the checkout's root, ``directory`` the project's directory in it. ``env`` holds exactly the
     credentials granted for this step and environment. ``cache`` may be written and is shared by runs of the
-    same project; ``scratch`` is this run's own. ``tokens`` turns a sensitive value into its token; ``secret``
+    same project; ``shared`` by those of all projects here, so commands only ever read it; ``scratch`` is this run's
+    own. ``tokens`` turns a sensitive value into its token; ``secret``
     tells the log's redactor a value that must not be shown from now on.
     """
 
@@ -130,6 +131,7 @@ class Job:
     directory: Path
     scratch: Path
     cache: Path
+    shared: Path
     sandbox: Sandbox
     env: Mapping[str, str]
     key: bytes

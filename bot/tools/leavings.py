@@ -55,12 +55,67 @@ def contents(top: Path, path: str, limit: int) -> dict[str, bytes]:
     Raises ToolFailed for a hard link, for more than ``limit`` bytes in all, for too many files or too deep ones."""
     found: dict[str, bytes] = {}
     left = limit
-    for inside in _files(top, path):
+    for inside in files(top, path):
         data = read(top, f"{path}/{inside}", left)
         if data is not None:
             found[inside] = data
             left -= len(data)
     return found
+
+
+def files(top: Path, path: str) -> Iterator[str]:
+    """The paths of regular files below a directory; links are not followed. Raises ToolFailed for too many."""
+    waiting, seen = [("", 0)], 0
+    while waiting:
+        inside, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise _refused(path, f"its directories are more than {DEEPEST} deep")
+        listed = _entries(top, f"{path}/{inside}/.")
+        seen += len(listed)
+        if seen > MOST_FILES:
+            raise _refused(path, f"it has more than {MOST_FILES:,} files")
+        for entry in listed:
+            place = f"{inside}/{entry.name}" if inside else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append((place, depth + 1))
+            elif entry.is_file(follow_symlinks=False):
+                yield place
+
+
+def folders(top: Path, path: str, depth: int) -> Iterator[str]:
+    """The paths of directories exactly ``depth`` below a directory, which may be missing; links are not followed.
+    Raises ToolFailed."""
+    waiting = [""]
+    while waiting:
+        inside = waiting.pop()
+        try:
+            listed = _entries(top, f"{path}/{inside}/.")
+        except FileNotFoundError:
+            listed = []
+        for entry in listed[:MOST_FILES]:
+            if entry.is_dir(follow_symlinks=False):
+                place = f"{inside}/{entry.name}" if inside else entry.name
+                if place.count("/") + 1 == depth:
+                    yield place
+                else:
+                    waiting.append(place)
+
+
+@contextlib.contextmanager
+def folder_of(top: Path, path: str) -> Iterator[tuple[int, str]]:
+    """A descriptor of the directory that a path's last part is in, and that part. Raises ToolFailed."""
+    with _walked(top, path, links=False, last=False) as found:
+        yield found
+
+
+def _entries(top: Path, path: str) -> list[os.DirEntry[str]]:
+    try:
+        with _walked(top, path, links=False) as (folder, _), os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise _refused(path, os.strerror(error.errno or 0).lower()) from None
 
 
 def put(top: Path, path: str, data: bytes) -> Path:
@@ -76,25 +131,6 @@ def put(top: Path, path: str, data: bytes) -> Path:
     except OSError as error:
         raise _refused(path, os.strerror(error.errno or 0).lower()) from None
     return top / path
-
-
-def _files(top: Path, path: str) -> Iterator[str]:
-    waiting, seen = [("", 0)], 0
-    while waiting:
-        inside, depth = waiting.pop()
-        if depth > DEEPEST:
-            raise _refused(path, f"its directories are more than {DEEPEST} deep")
-        with _walked(top, f"{path}/{inside}/.", links=False) as (folder, _), os.scandir(folder) as entries:
-            listed = sorted(entries, key=lambda entry: entry.name)
-        seen += len(listed)
-        if seen > MOST_FILES:
-            raise _refused(path, f"it has more than {MOST_FILES:,} files")
-        for entry in listed:
-            place = f"{inside}/{entry.name}" if inside else entry.name
-            if entry.is_dir(follow_symlinks=False):
-                waiting.append((place, depth + 1))
-            elif entry.is_file(follow_symlinks=False):
-                yield place
 
 
 def _bytes(folder: int, name: str, path: str, limit: int) -> bytes:

@@ -46,6 +46,11 @@ class Workshop:
         self.directory.mkdir(parents=True)
         self.cache = place / "cache"
         self.cache.mkdir()
+        self.shared = place / "shared"
+        self.shared.mkdir()
+        self.grants: tuple[Path, ...] = ()
+        self.narrow = False
+        self.isolated = not unavailable()
         self.pieces: list[str] = []
         self.redactor = Redactor(())
         self.cancel = threading.Event()
@@ -59,7 +64,8 @@ class Workshop:
     def sandbox(self, run_id: str) -> Watched:
         path = f"{SYSTEM_PATH}:{Path(sys.executable).parent}:{os.environ['PATH']}"
         # What lies beside the tree stands for what the operator granted: live state, a backend.
-        walls = Enclosure(run_id, self.root, writable=(self.place,), host_network=True)
+        writable = () if self.narrow else (self.place,)
+        walls = Enclosure(run_id, self.root, (*self.grants, *self.place.glob("tf")), writable, host_network=True)
         sandbox = ProcessSandbox(
             log=self.pieces.append,
             redactor=self.redactor,
@@ -89,6 +95,7 @@ class Workshop:
             directory=self.directory,
             scratch=scratch,
             cache=self.cache,
+            shared=self.shared,
             sandbox=self.sandbox(f"run{number}"),
             env=dict(env or {}),
             key=KEY,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -19,17 +18,14 @@ from bot.core.runs import Failure, FailureKind, Verification, machine_name
 from bot.ports import Applied, Diagnostic, Executed, Execution, Found, Job, Planned, Source, Verified
 from bot.tools import leavings
 from bot.tools.outcome import last_words, require
-from bot.tools.terraform import guard, layout, reading
+from bot.tools.terraform import guard, layout, prepared, providers, reading
 from bot.tools.terraform.version import known_version
 
-LOCK_FILE: Final = ".terraform.lock.hcl"
 LOCK_WAIT: Final = "60s"
 PLAN_FILE: Final = "plan.tfplan"
 ERRORED: Final = "errored.tfstate"
 LARGEST: Final = 256 * 2**20
 """Bytes of a plan, in either of its forms, and of a state."""
-SOURCE_BYTES: Final = 16 * 2**20
-SMALL: Final = 4096
 CHANGED: Final = 2
 LOCKED: Final = "Error acquiring the state lock"
 HELD_ID: Final = re.compile(r"already locked: ID=(\w[\w-]*)")
@@ -116,7 +112,7 @@ class Terraform:
     def _refuse_lost_state(self, job: Job) -> None:
         """State in the throw-away checkout would be lost with it."""
         kind, body = "", {}
-        for text in _code(job):
+        for text in prepared.code(job, ".tf"):
             for block in layout.parse(text).get("terraform", []):
                 for declared in block.get("backend", []) or []:
                     kind, body = next(iter(declared.items()))
@@ -131,41 +127,37 @@ class Terraform:
     def _init(self, job: Job) -> None:
         """``init``, unless lock file, backend, modules and version are what they were when it last succeeded."""
         folder = self._data_dir(job)
-        stamp = f"{folder.name}/headgate.stamp"
-        wanted = self._init_digest(job)
-        if leavings.read(job.cache, stamp, SMALL) == wanted.encode():
-            return
-        words = ["init", "-input=false", "-no-color", "-reconfigure"]
-        if _source(job, LOCK_FILE) is not None:
-            words.append("-lockfile=readonly")
-        words += [f"-backend-config={name}" for name in _listed(job.project, "backend_config")]
-        executed = self._run(job, *words)
-        if executed.code != 0 or executed.timed_out:
-            shutil.rmtree(folder, ignore_errors=True)
-            require(executed, f"{self._binary} init")
-        if job.project.workspace != "default":
-            require(
-                self._run(job, "workspace", "select", "-or-create", "-no-color", job.project.workspace),
-                f"{self._binary} workspace select",
-            )
-        leavings.put(job.cache, stamp, wanted.encode())  # only now: whatever failed above must be tried again
+        with prepared.alone(job.cache / f"{folder.name}.lock", job.timeout):
+            if prepared.ready(job, folder):
+                return
+            lock = prepared.committed_lock(job)
+            if not self._installed_from_store(job, folder, lock):
+                _emptied(folder)
+                require(self._run(job, *_init_words(job, lock)), f"{self._binary} init")
+                providers.keep(job.cache, f"{folder.name}/providers", _store(job))
+            if lock is None:
+                prepared.keep_lock(job, folder)
+            if job.project.workspace != "default":
+                require(
+                    self._run(job, "workspace", "select", "-or-create", "-no-color", job.project.workspace),
+                    f"{self._binary} workspace select",
+                )
+            prepared.finish(job, folder)
 
-    def _init_digest(self, job: Job) -> str:
-        mix = hashlib.sha256(self._version(job).encode())
-        mix.update(_source(job, LOCK_FILE) or b"")
-        parsed_files = [layout.parse(text) for text in _code(job)]
-        mix.update(str(job.directory).encode() if any(each.get("module") for each in parsed_files) else b"")
-        for parsed in parsed_files:
-            parts = {name: parsed.get(name) for name in ("terraform", "module", "provider")}
-            mix.update(json.dumps(parts, sort_keys=True, default=str).encode())
-        mix.update(repr(sorted(job.project.options.items())).encode() + job.project.workspace.encode())
-        return mix.hexdigest()
+    def _installed_from_store(self, job: Job, folder: Path, lock: bytes | None) -> bool:
+        """Whether it could be initialised without asking a registry. If not (the lock file may have no checksum of
+        an unpacked package), the ordinary way says why, or goes well."""
+        if lock is None or not providers.complete(_store(job), lock):
+            return False
+        _emptied(folder)
+        done = self._run(job, *_init_words(job, lock), f"-plugin-dir={_store(job)}", quiet=True)
+        return done.code == 0 and not done.timed_out
 
     def _data_dir(self, job: Job) -> Path:
-        """``.terraform`` of this project; deploys and plans have their own, as they run with other credentials."""
-        folder = job.cache / f"{Path(self._binary).name}-{'deploy' if job.deploy else 'plan'}"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder
+        """``.terraform`` of this state of the project; deploys and plans have their own, as they run with other
+        credentials."""
+        kind = f"{Path(self._binary).name}-{'deploy' if job.deploy else 'plan'}"
+        return job.cache / f"{kind}-{prepared.identity(job, self._version(job))}"
 
     # -------------------------------------------------------------------------------------------- plan
 
@@ -272,12 +264,13 @@ class Terraform:
     # -------------------------------------------------------------------------------------------- run
 
     def _run(self, job: Job, *words: str, quiet: bool = False) -> Executed:
+        folder = self._data_dir(job)
         env = {
             **job.env,
             "TF_IN_AUTOMATION": "1",
             "TF_INPUT": "0",
             "CHECKPOINT_DISABLE": "1",
-            "TF_DATA_DIR": str(self._data_dir(job)),
+            "TF_DATA_DIR": str(folder),
             "TF_WORKSPACE": "" if words[0] == "workspace" else job.project.workspace,
         }
         if job.project.workspace == "default" or words[0] in ("workspace", "init"):
@@ -288,9 +281,9 @@ class Terraform:
                 cwd=job.directory,
                 env=env,
                 timeout=job.timeout,
-                # Only ``init`` fills the cache: it runs no code of the change, everything after it may.
-                writable=(job.scratch, job.cache) if words[0] in INITIALISING else (job.scratch,),
-                readable=() if words[0] in INITIALISING else (job.cache,),
+                # Only ``init`` fills its directory, and no other: everything after it runs code of the change.
+                writable=(job.scratch, folder) if words[0] in INITIALISING else (job.scratch,),
+                readable=(_store(job),) if words[0] in INITIALISING else (folder, _store(job)),
                 quiet=quiet,
                 network=True,
                 dies_with_parent=words[0] != "apply",
@@ -319,17 +312,22 @@ def _listed(project: Project, name: str) -> Sequence[str]:
     return [str(each) for each in value] if isinstance(value, list | tuple) else []
 
 
-def _source(job: Job, name: str) -> bytes | None:
-    """A file of the project's directory, which a command may have changed since it was checked out."""
-    place = (job.directory / name).relative_to(job.root)
-    return leavings.read(job.root, place.as_posix(), SOURCE_BYTES, links=True)
+def _store(job: Job) -> Path:
+    place = job.shared / "providers"
+    place.mkdir(mode=0o700, exist_ok=True)
+    return place
 
 
-def _code(job: Job) -> list[bytes]:
-    """The project's ``.tf`` files, by name."""
-    place = job.directory.relative_to(job.root).as_posix()
-    named = [name for name in leavings.names(job.root, place) if name.endswith(".tf")]
-    return [text for name in named if (text := _source(job, name)) is not None]
+def _emptied(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+
+
+def _init_words(job: Job, lock: bytes | None) -> list[str]:
+    words = ["init", "-input=false", "-no-color", "-reconfigure"]
+    if lock is not None:
+        words.append("-lockfile=readonly")
+    return [*words, *(f"-backend-config={name}" for name in _listed(job.project, "backend_config"))]
 
 
 def _json(text: bytes) -> Mapping[str, Any]:
