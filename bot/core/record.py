@@ -197,6 +197,8 @@ class Intent:
     state: IntentState
     since: datetime
     reason: str = ""
+    branch: str = ""
+    """The target branch along which ``order`` counts: orders of two branches, or repositories, say nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -297,7 +297,9 @@ def _target(
 ) -> TargetFact:
     order = memory.merge.order if memory.merge else None
     rest = [intent for intent in intents if intent.change != ref]
-    others = [intent for intent in rest if order is None or intent.order < order]
+    mine = (ref.repo, memory.host.change.base_ref if memory.host else "")
+    along = [intent for intent in rest if (intent.change.repo, intent.branch) == mine]
+    others = rest if order is None else [intent for intent in along if intent.order < order]
     return TargetFact(
         target=row.target,
         deployed_sha=row.deployed_sha,
@@ -308,7 +310,7 @@ def _target(
         deploying=_deploying(services, row),
         ahead=tuple(intent for intent in others if intent.state is IntentState.WAITING),
         inherited=tuple(intent for intent in others if intent.state in (IntentState.STOPPED, IntentState.PARKED)),
-        behind=tuple(intent for intent in rest if order is not None and intent.order > order),
+        behind=tuple(intent for intent in along if order is not None and intent.order > order),
     )
 
 

@@ -89,6 +89,7 @@ class TargetRow:
     deployed_order: int = 0
     deployed_repo: str = ""
     deployed_at: datetime | None = None
+    deployed_branch: str = ""
     moved_at: datetime | None = None
     """When a deploy that applied anything last ended there, well or not: plans that began before are outdated."""
     locked_by: str = ""

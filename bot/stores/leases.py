@@ -37,7 +37,7 @@ def claim(connection: Connection, run_id: str, holder: Holder, now: datetime, tt
         standing = targets.take(connection, run, branch, now)
         if standing is None:
             return None
-        if targets.overtaken(standing, run):
+        if targets.overtaken(standing, run, branch):
             _supersede(connection, run, now)
             return None
     claimed = replace(
@@ -92,7 +92,8 @@ def _settle(connection: Connection, run: Run, step: Step, now: datetime) -> None
     reason = run.failure.message if run.failure is not None else ""
     match step:
         case Step.SUCCEED:
-            for ref in sorted(set(targets.deployed(connection, run, now)) - {run.change}):
+            branch = changes.branch_of(connection, str(run.change))
+            for ref in sorted(set(targets.deployed(connection, run, branch, now)) - {run.change}):
                 changes.mark(connection, ref, now, refetch=False)
         case Step.FAIL:
             targets.settle(connection, run, IntentState.STOPPED, now, reason or "it failed")

@@ -124,11 +124,16 @@ def _target_locked() -> Any:
     return exists(select(1).where(targets.c.target == runs.c.target, targets.c.locked_by != ""))
 
 
+def _own_branch() -> Any:
+    return select(changes.c.base_ref).where(changes.c.ref == runs.c.change).correlate(runs).scalar_subquery()
+
+
 def _earlier_waiting() -> Any:
     return exists(
         select(1).where(
             intents.c.target == runs.c.target,
             intents.c.repo == runs.c.repo,
+            intents.c.branch == _own_branch(),
             intents.c.position < runs.c.position,
             intents.c.state == IntentState.WAITING.value,
         )

@@ -201,6 +201,7 @@ targets: Final = Table(
     Column("deployed_order", BigInteger, nullable=False, default=0),
     Column("deployed_repo", Words, nullable=False, default=""),
     Column("deployed_at", Instant),
+    Column("deployed_branch", Words, nullable=False, default="", server_default=""),
     Column("moved_at", Instant),
     Column("locked_by", Words, nullable=False, default=""),
     Column("locked_since", Instant),

@@ -52,19 +52,20 @@ def take(connection: Connection, run: Run, branch: str, now: datetime) -> Target
     connection.execute(new.on_conflict_do_nothing(index_elements=["target"]))
     row = connection.execute(select(targets).where(targets.c.target == target).with_for_update()).one()
     now_there = TargetRow(**row._asdict(), frozen=_frozen(connection, _freezes((target,))))
-    if overtaken(now_there, run):
+    if overtaken(now_there, run, branch):
         return now_there
     if now_there.locked_by or now_there.frozen or branch_frozen(connection, run.change.repo, branch):
         return None
-    if _earlier_waits(connection, run):
+    if _earlier_waits(connection, run, branch):
         return None
     connection.execute(update(targets).where(targets.c.target == target).values(locked_by=run.id, locked_since=now))
     return now_there
 
 
-def overtaken(row: TargetRow, run: Run) -> bool:
-    """True when the same repository's commit that stands there is this one or a later one."""
-    return row.deployed_repo == str(run.change.repo) and row.deployed_order >= run.order
+def overtaken(row: TargetRow, run: Run, branch: str) -> bool:
+    """True when the commit that stands there is this one or a later one of the same branch."""
+    same = (row.deployed_repo, row.deployed_branch) == (str(run.change.repo), branch)
+    return same and row.deployed_order >= run.order
 
 
 def release(connection: Connection, run: Run, now: datetime) -> None:
@@ -80,7 +81,7 @@ def holder(connection: Connection, target: str) -> str:
     return connection.execute(query).scalar_one_or_none() or ""
 
 
-def deployed(connection: Connection, run: Run, now: datetime) -> tuple[ChangeRef, ...]:
+def deployed(connection: Connection, run: Run, branch: str, now: datetime) -> tuple[ChangeRef, ...]:
     """The run's commit stands on its target now: its intent is done, older ones are deployed over.
 
     Returns the other changes whose intents that settled.
@@ -89,14 +90,18 @@ def deployed(connection: Connection, run: Run, now: datetime) -> tuple[ChangeRef
         update(targets)
         .where(targets.c.target == run.project.target)
         .values(
-            deployed_sha=run.commit, deployed_order=run.order, deployed_repo=str(run.change.repo), deployed_at=now
+            deployed_sha=run.commit,
+            deployed_order=run.order,
+            deployed_repo=str(run.change.repo),
+            deployed_branch=branch,
+            deployed_at=now,
         )
     )
     settle(connection, run, IntentState.DEPLOYED, now)
     older = (
         update(intents)
         .where(intents.c.target == run.project.target, intents.c.repo == str(run.change.repo))
-        .where(intents.c.position < run.order, intents.c.state.in_(OPEN))
+        .where(intents.c.branch == branch, intents.c.position < run.order, intents.c.state.in_(OPEN))
         .values(state=IntentState.SUPERSEDED.value, since=now, reason=f"{run.change} was deployed after it")
         .returning(intents.c.change)
     )
@@ -126,7 +131,7 @@ def add_intent(connection: Connection, intent: Intent, branch: str) -> None:
         change=str(intent.change),
         project=intent.project,
         repo=str(intent.change.repo),
-        branch=branch,
+        branch=intent.branch or branch,
         position=intent.order,
         sha=intent.sha,
         state=intent.state.value,
@@ -212,10 +217,11 @@ def _frozen(connection: Connection, query: Select[Any]) -> str:
     return connection.execute(query.limit(1)).scalar_one_or_none() or ""
 
 
-def _earlier_waits(connection: Connection, run: Run) -> bool:
+def _earlier_waits(connection: Connection, run: Run, branch: str) -> bool:
+    here = (intents.c.repo == str(run.change.repo)) & (intents.c.branch == branch)
     query = (
         select(intents.c.position)
-        .where(intents.c.target == run.project.target, intents.c.repo == str(run.change.repo))
+        .where(intents.c.target == run.project.target, here)
         .where(intents.c.position < run.order, intents.c.state == IntentState.WAITING.value)
     )
     return connection.execute(query.limit(1)).first() is not None
@@ -231,4 +237,5 @@ def _intent(row: Row[Any]) -> Intent:
         state=IntentState(row.state),
         since=row.since,
         reason=row.reason,
+        branch=row.branch,
     )

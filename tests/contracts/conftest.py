@@ -123,7 +123,7 @@ class Sample:
         return self.run(run_id, number, kind=RunKind.DEPLOY, order=order)
 
     def intent(self, number: int = 1, *, order: int = 1) -> Intent:
-        return Intent(self.ref(number), "net", "s3/net", order, "c" * 40, IntentState.WAITING, self.at)
+        return Intent(self.ref(number), "net", "s3/net", order, "c" * 40, IntentState.WAITING, self.at, branch="main")
 
     def entry(self, subject: str = "github/acme/infra!1", action: str = "run.succeeded") -> AuditEntry:
         return AuditEntry("headgate", action, subject, {"run": "r1", "list": [1, "zwei", None]})

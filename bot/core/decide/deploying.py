@@ -104,6 +104,7 @@ def _intents(snapshot: Snapshot, merge: MergeRecord, record: GateRecord | None) 
                 state=IntentState.WAITING if record else IntentState.STOPPED,
                 since=merge.at,
                 reason="" if record else merge.why_not,
+                branch=snapshot.change.base_ref,
             )
         )
     return tuple(found)

@@ -1,4 +1,4 @@
-"""When a target's state last moved, so that older plans are known to be outdated."""
+"""When a target's state last moved, so that older plans are known to be outdated; along which branch it was."""
 
 from __future__ import annotations
 
@@ -14,4 +14,5 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("target", sa.Column("deployed_branch", sa.Text(), nullable=False, server_default=""))
     op.add_column("target", sa.Column("moved_at", Instant))
