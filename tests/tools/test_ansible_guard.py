@@ -269,3 +269,13 @@ def test_no_depth_makes_it_raise_or_take_long(text: str) -> None:
     start = time.monotonic()
     read({f"one/{name}": text for name in ("site.yml", "x.j2", "inventory.ini", "x.json")})
     assert time.monotonic() - start < 30
+
+
+@pytest.mark.parametrize("text", ["&a [*a]\n", "&a {b: *a, *a : c}\n", "a: *gone\n", "--- a\n" * 200, "? [a]\n: b\n"])
+def test_circles_of_aliases_aliases_of_nothing_and_odd_keys_end(text: str) -> None:
+    assert {rule for rule, _, _ in bad(text, "vars.yml")} <= {"unreadable"}
+
+
+def test_what_is_merged_or_aliased_counts_where_it_is_written() -> None:
+    text = "- hosts: web\n  vars:\n    x: &x {ansible_connection: local}\n  tasks:\n    - ping:\n      vars: *x\n"
+    assert bad(text) == [("on-worker", "local", 3)]

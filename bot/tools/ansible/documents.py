@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
@@ -14,6 +13,10 @@ LARGEST: Final = 300_000
 """Bytes of one file that is read."""
 
 DOCUMENTS: Final = 100
+DEEPEST: Final = 200
+
+LOADER: Final = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+"""Only its events are used: they come one after another, so that nothing is as deep as the text is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +92,56 @@ def read(text: bytes) -> Yaml | None:
         return None
     try:
         decoded = text.decode("utf-8-sig")
-        found = tuple(islice(yaml.compose_all(decoded, Loader=yaml.SafeLoader), DOCUMENTS + 1))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError):
+        return Yaml(decoded, tuple(_composed(yaml.parse(decoded, Loader=LOADER))))
+    except (yaml.YAMLError, ValueError, KeyError):
         return None
-    return Yaml(decoded, found) if len(found) <= DOCUMENTS else None
+
+
+def _composed(events: Iterable[Any]) -> Iterator[yaml.Node]:
+    """Each document's node, built without recursion.
+
+    Raises ValueError for too many or too deep, KeyError for an alias of nothing.
+    """
+    count = 0
+    anchors: dict[str | None, yaml.Node] = {}
+    open_: list[yaml.Node] = []
+    for event in events:
+        start: Any = event.start_mark
+        end: Any = event.end_mark
+        match event:
+            case yaml.DocumentStartEvent():
+                count, anchors = count + 1, {}
+                if count > DOCUMENTS:
+                    raise ValueError
+            case yaml.AliasEvent():
+                yield from _placed(open_, anchors[event.anchor])
+            case yaml.ScalarEvent():
+                node = yaml.ScalarNode("", event.value, start, end)
+                anchors[event.anchor] = node
+                yield from _placed(open_, node)
+            case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
+                kind = yaml.SequenceNode if isinstance(event, yaml.SequenceStartEvent) else yaml.MappingNode
+                opened = kind("", [], start, end)
+                anchors[event.anchor] = opened
+                open_.append(opened)
+                if len(open_) > DEEPEST:
+                    raise ValueError
+            case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
+                closed = open_.pop()
+                closed.end_mark = end
+                if isinstance(closed, yaml.MappingNode):
+                    closed.value = list(zip(closed.value[::2], closed.value[1::2], strict=True))
+                yield from _placed(open_, closed)
+            case _:
+                pass
+
+
+def _placed(open_: list[yaml.Node], node: yaml.Node) -> Iterator[yaml.Node]:
+    """Into the collection that is open; a document of its own when none is."""
+    if open_:
+        open_[-1].value.append(node)
+    else:
+        yield node
 
 
 def scalars(node: yaml.Node) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Final
 
@@ -37,7 +38,12 @@ def lookups(text: str, *, expression: bool, conditional: bool = False) -> Iterat
         yield from _asked("{{ (" + text + ") }}")
 
 
-def _asked(text: str) -> Iterator[tuple[str, int]]:
+@functools.lru_cache(maxsize=4096)
+def _asked(text: str) -> tuple[tuple[str, int], ...]:
+    return tuple(_asking(text))
+
+
+def _asking(text: str) -> Iterator[tuple[str, int]]:
     try:
         tree = _SYNTAX.parse(text)
     except jinja2.TemplateError:

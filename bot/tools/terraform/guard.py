@@ -14,7 +14,7 @@ from bot.core.project import Project
 from bot.tools.terraform.code import Block, code, json_code
 from bot.tools.terraform.layout import DEEPEST
 
-BUDGET: Final = 1_000_000
+BUDGET: Final = 600_000
 """Bytes of code that are read for one root with its modules; more is not judged, and so denied."""
 
 LISTED: Final = 3000
