@@ -349,6 +349,22 @@ def _deploy_run(snapshot: Snapshot, merge: MergeRecord, position: Position) -> R
         reviewed=reviewed,
         accepted_by=release.by if release and release.accepts else (),
         readback=last is not None and (last.readback or last.applying),
-        unlock=last.id if last and last.state is RunState.LOST else "",
+        unlock=_unlock(snapshot, last),
         order=merge.order,
     )
+
+
+def _unlock(snapshot: Snapshot, last: Run | None) -> str:
+    """Whose lock on the tool's own state this deploy may release: the dead run's, or anybody's on a word."""
+    if last is None:
+        return ""
+    if any(
+        request.judgement is Judgement.DONE
+        and request.command is not None
+        and request.command.verb is Verb.UNLOCK
+        and request.command.state
+        and request.since > last.created_at
+        for request in snapshot.memory.requests
+    ):
+        return "*"
+    return last.id if last.state is RunState.LOST else ""

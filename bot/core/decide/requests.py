@@ -214,17 +214,27 @@ def _accept(snapshot: Snapshot, request: Request, command: Command, wanted: list
 
 
 def _unlock(snapshot: Snapshot, verdict: Reason, request: Request, command: Command) -> tuple[StateEffect, ...]:
-    del verdict, command
+    del verdict
     suspects = [run for run in snapshot.runs if run.state is RunState.SUSPECT]
     targets = [run.project.target for run in suspects]
     branch = snapshot.change.base_ref
     thawed = (ThawBranch(branch, request.author),) if snapshot.frozen else ()
-    if not targets and not thawed:
+    next_time = _state_locks(snapshot) if command.state else []
+    if not targets and not thawed and not next_time:
         holder = _who_locks(snapshot)
         return (refuse(snapshot, request, holder or "Nothing of this change is locked."),)
     released = tuple(ReleaseTarget(target, request.author) for target in targets)
     names = [f"`{target}`" for target in targets] + ([f"deploys from `{branch}`"] if thawed else [])
-    return (*released, *thawed, grant(snapshot, request, f"Released: {', '.join(names)}."))
+    said = [f"Released: {', '.join(names)}."] if names else []
+    if next_time:
+        said.append(f"The next deploy of {', '.join(next_time)} first releases the lock on its state: say `/deploy`.")
+    return (*released, *thawed, grant(snapshot, request, " ".join(said)))
+
+
+def _state_locks(snapshot: Snapshot) -> list[str]:
+    """Projects whose deploy did not succeed: only those can have left a lock of the tool's own, or have met one."""
+    unclear = (Stage.FAILED, Stage.SUSPECT)
+    return [position.project.name for position in positions(snapshot) if position.stage in unclear]
 
 
 def _who_locks(snapshot: Snapshot) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bot.core.decide.deploying import deploy_effects
 from bot.core.decide.requests import LEAST, RULES, request_effects
 from bot.core.effects import Judge, ReleaseTarget, ThawBranch
 from bot.core.gate import judge
@@ -273,6 +274,27 @@ def test_unlock_releases_suspect_targets(build: SimpleNamespace) -> None:
     snapshot, effects = unlocking(build, deploys=(build.a_deploy_run(state=RunState.SUSPECT),))
     assert effects[0] == ReleaseTarget("state/app", "mel")
     assert granted(snapshot) == "Released: `state/app`."
+
+
+@pytest.mark.parametrize("state", [RunState.FAILED, RunState.SUSPECT])
+def test_unlock_state_lets_the_next_deploy_release_the_tools_lock(build: SimpleNamespace, state: RunState) -> None:
+    asked = build.a_request(Verb.UNLOCK, "mel", state=True)
+    snapshot = build.a_merged(requests=(asked,), deploys=(build.a_deploy_run(state=state),))
+    effects = request_effects(snapshot, judge(snapshot))
+    assert "next deploy of app first releases the lock on its state" in effects[-1].answer
+    said = (build.granted(Verb.UNLOCK, "mel", state=True, at=build.ago(2)), build.granted(Verb.DEPLOY, "bo"))
+    after = build.a_merged(requests=said, deploys=(build.a_deploy_run(state=RunState.FAILED),))
+    (start,) = deploy_effects(after)
+    assert start.run.unlock == "*"
+    plain = build.a_merged(requests=said[1:], deploys=(build.a_deploy_run(state=RunState.FAILED),))
+    assert deploy_effects(plain)[0].run.unlock == ""
+
+
+def test_unlock_state_with_no_deploy_that_could_have_left_a_lock_is_refused(build: SimpleNamespace) -> None:
+    asked = build.a_request(Verb.UNLOCK, "mel", state=True)
+    snapshot = build.a_merged(requests=(asked,))
+    (only,) = request_effects(snapshot, judge(snapshot))
+    assert (only.judgement, only.answer) == (Judgement.REFUSED, "Nothing of this change is locked.")
 
 
 def test_unlock_thaws_a_frozen_branch(build: SimpleNamespace) -> None:
