@@ -142,6 +142,7 @@ def test_ordinary_tasks_pass(body: str) -> None:
         ("inventory.ini", "[web:vars]\nansible_ssh_common_args = '-o ProxyCommand=id'\n",
          [("worker-variable", "ansible_ssh_common_args", 2)]),
         ("inventory.ini", "# x ansible_connection=local\n[web]\nx ansible_host=1.2.3.4\n", []),
+        ("inventory.ini", 'x = {ansible_connection="local"}\n', [("on-worker", "local", 1)]),
         ("group_vars/all", "ansible_connection: local\n", [("on-worker", "local", 1)]),
         ("host_vars/x.json", '{"ansible_connection": "local"}', [("on-worker", "local", 1)]),
         ("group_vars/all.yml", "$ANSIBLE_VAULT;1.1;AES256\n6162\n", [("encrypted", "", 0)]),

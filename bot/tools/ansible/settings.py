@@ -85,7 +85,7 @@ def assignments(text: str) -> Iterator[tuple[str, str]]:
     for word in words:
         name, equals, value = word.partition("=")
         if equals:
-            yield name, value
+            yield name.strip("{[,"), value.strip("}],")
 
 
 def inventory(path: str, text: bytes) -> Iterator[Finding]:

@@ -73,12 +73,21 @@ def code(text: bytes) -> Code | None:
     if len(text) > LARGEST:
         return None
     try:
-        start = hcl2.parses(text.decode("utf-8"))
+        start = hcl2.parses(_as_terraform_reads(text.decode("utf-8")))
         values = hcl2.serialize(start, serialization_options=PLAIN)
         return Code(_body("", (), 1, start.body), values)
     except Exception:  # noqa: BLE001
         # The parser raises whatever its grammar engine raises; a broken file must not stop anything.
         return None
+
+
+def _as_terraform_reads(text: str) -> str:
+    """Lines without blanks at their ends: Terraform ends a heredoc at such a line, the parser would read on, and what
+    stands after it would be hidden. Raises ValueError for blanks that the two do not agree on."""
+    lines = text.replace("\r\n", "\n")
+    if any(char.isspace() and char not in " \t\n" for char in lines):
+        raise ValueError("blanks that are no spaces")
+    return "\n".join(line.rstrip(" \t") for line in lines.split("\n"))
 
 
 @functools.lru_cache(maxsize=256)
