@@ -123,6 +123,8 @@ def tally(
         if review.state is not ReviewState.APPROVED:
             continue
         why = _unqualified(snapshot, review, helped)
+        # Hosts tell times in whole seconds. Within that second it counts: what is inherited is in the plan, and a
+        # face that did not show it covers nothing.
         if not why and postdate and review.submitted_at < postdate.replace(microsecond=0):
             why = "given before an earlier change left its work undeployed here"
         if not why:
