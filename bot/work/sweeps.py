@@ -15,7 +15,8 @@ from bot.core.errors import HeadgateError
 from bot.core.runs import RunState
 from bot.flow.services import Services
 from bot.flow.watch import poll
-from bot.ports import JobKind
+from bot.ports import Budget, JobKind
+from bot.work.allowance import Allowance
 from bot.work.jobs import bury_if_dead
 
 log = logging.getLogger(__name__)
@@ -104,11 +105,21 @@ class Sweeper:
         self._tidy()
 
     def _poller(self, name: str) -> Callable[[], None]:
+        host = self._services.hosts.get(name)
+        allowance = Allowance(host.budget if host is not None else Budget)
+
         def work() -> None:
             services = self._services
             if not services.store.lead(f"poll:{name}", services.identity, services.clock.now(), LEAD):
                 return
-            for repo in listed_repositories(services.settings, name):
-                poll(services, repo)
+            repositories = listed_repositories(services.settings, name)
+            swept = allowance.spend(repositories, lambda repo: poll(services, repo))
+            if swept < len(repositories):
+                log.warning(
+                    "poll-%s: a fifth of the host's rate budget is spent; %d of %d repositories wait for the next",
+                    name,
+                    len(repositories) - swept,
+                    len(repositories),
+                )
 
         return work

@@ -1,0 +1,72 @@
+"""Sweeps take at most a fifth of a host's rate budget, and each repository has its turn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from bot.ports import Budget
+from bot.work.allowance import Allowance
+
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
+REPOSITORIES = ("a", "b", "c")
+
+
+class Host:
+    """A rate limit as hosts tell it."""
+
+    def __init__(self, limit: int | None = 100) -> None:
+        self.budget = Budget(limit, limit, NOON)
+        self.swept: list[str] = []
+
+    def sweep(self, repository: str, calls: int = 4) -> None:
+        """Costs some calls."""
+        self.swept.append(repository)
+        left = self.budget.remaining
+        self.budget = replace(self.budget, remaining=None if left is None else left - calls)
+
+
+def test_no_more_than_a_fifth_is_taken_and_each_has_its_turn() -> None:
+    host = Host()
+    allowance = Allowance(lambda: host.budget)
+    rounds = [allowance.spend(REPOSITORIES, host.sweep) for _ in range(3)]
+    assert rounds == [3, 2, 0]
+    assert host.swept == ["a", "b", "c", "a", "b"]
+
+    host.budget = Budget(100, 100, NOON + timedelta(hours=1))
+    assert allowance.spend(REPOSITORIES, host.sweep) == 3
+    assert host.swept[5:] == ["c", "a", "b"], "it goes on where it ended"
+
+
+def test_answers_that_cost_nothing_are_not_counted() -> None:
+    host = Host()
+    allowance = Allowance(lambda: host.budget)
+    for _ in range(50):
+        assert allowance.spend(REPOSITORIES, lambda each: host.sweep(each, 0)) == 3
+
+
+def test_a_host_that_tells_no_budget_is_swept_as_configured() -> None:
+    host = Host(None)
+    allowance = Allowance(lambda: host.budget)
+    for _ in range(50):
+        assert allowance.spend(REPOSITORIES, host.sweep) == 3
+
+
+def test_what_a_failing_sweep_cost_is_counted() -> None:
+    host = Host(20)
+    allowance = Allowance(lambda: host.budget)
+
+    def fails(repository: str) -> None:
+        host.sweep(repository)
+        raise RuntimeError("the host is down")
+
+    for _ in range(5):
+        try:
+            allowance.spend(REPOSITORIES, fails)
+        except RuntimeError:
+            continue
+    assert len(host.swept) == 1
+
+
+def test_nothing_to_sweep_is_no_error() -> None:
+    assert Allowance(Budget).spend((), print) == 0
