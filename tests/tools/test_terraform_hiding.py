@@ -49,10 +49,16 @@ HIDING = {
 }
 
 
-@pytest.mark.parametrize("name", HIDING)
+TWICE = """{"resource": {"terraform_data": {"evil": {"provisioner": {"local-exec": {"command": "id"}}}}},
+"resource": {"terraform_data": {"other": {}}}}"""
+"""A JSON object that names something twice; most parsers keep the last."""
+
+
+@pytest.mark.parametrize("name", [*HIDING, "twice"])
 def test_what_terraform_runs_is_found_or_denied_as_unreadable(name: str, tmp_path: Path) -> None:
-    text = HIDING[name].encode()
-    (tmp_path / "main.tf").write_bytes(text)
+    text = HIDING.get(name, TWICE).encode()
+    file = "main.tf" if name in HIDING else "main.tf.json"
+    (tmp_path / file).write_bytes(text)
     env = {**os.environ, "CHECKPOINT_DISABLE": "1"}
     for words in (["init"], ["plan", "-lock=false"]):
         done = subprocess.run(
@@ -64,5 +70,5 @@ def test_what_terraform_runs_is_found_or_denied_as_unreadable(name: str, tmp_pat
         )
     assert b"terraform_data.evil will be created" in done.stdout
 
-    found = findings("terraform", Project("one", "one", "terraform"), Tree({"one/main.tf": text}, {}))
+    found = findings("terraform", Project("one", "one", "terraform"), Tree({f"one/{file}": text}, {}))
     assert {each.rule for each in found} & {"local-exec", "unreadable"}

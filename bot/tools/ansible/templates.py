@@ -74,7 +74,7 @@ def _name(node: nodes.Expr | None) -> str:
 
 def _stays_inside(call: nodes.Call) -> bool:
     names = [each.value for each in call.args if isinstance(each, nodes.Const) and isinstance(each.value, str)]
-    whole = len(names) == len(call.args) and not call.dyn_args and not call.dyn_kwargs
+    whole = len(names) == len(call.args) and not (call.kwargs or call.dyn_args or call.dyn_kwargs)
     return whole and len(names) > 1 and plain_name(names[0]) in LOCAL_FILES and all(map(inside, names[1:]))
 
 
