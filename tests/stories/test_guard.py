@@ -94,7 +94,7 @@ def test_what_the_target_branch_has_already_denies_nothing_and_is_told(make_worl
 
     pull = world.pull({"dev/net/main.tf": root("2", more=EXTERNAL)})
     assert [name for name, _ in world.run_states(pull, RunKind.PLAN)] == ["net"]
-    assert "the target branch has it too" in world.face(pull)
+    assert "The target branch has these too: **external**" in world.face(pull)
 
     other = world.pull({"dev/net/main.tf": root("3", more=EXTERNAL.replace("env", "set"))})
     assert world.run_states(other, RunKind.PLAN) == []

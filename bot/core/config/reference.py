@@ -139,7 +139,7 @@ What they would run, fetch or redirect is a *finding*, with its rule, file, line
 | `note` | it is shown |
 | `ignore` | nothing |
 
-What the target branch already has is not the change's doing: it is shown as a note and denies nothing, until the
+What the target branch already has is not the change's doing: it is named in one line and denies nothing, until the
 change alters it. What cannot be read is denied, not passed.
 
 The operator's rules are in `headgate-server.yaml`, for all repositories or for one environment:

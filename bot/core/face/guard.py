@@ -16,13 +16,30 @@ MOST: Final = 15
 
 
 def guard_notices(selection: Selection) -> Iterator[str]:
-    """One box of findings; nothing when there are none."""
-    found = sorted(selection.guard, key=lambda each: ORDER.index(each.level))
+    """One box of findings; nothing when there are none. What the target branch has too is no news, so it takes one
+    line together: told at length on every change, it would teach people to look past the box."""
+    known = [each for each in selection.guard if each.standing and each.level is Level.NOTE]
+    found = sorted((each for each in selection.guard if each not in known), key=lambda each: ORDER.index(each.level))
     lines = [_line(each) for each in found[:MOST]]
     if len(found) > MOST:
         lines.append(f"… and {len(found) - MOST} more findings of the static guard")
+    if known:
+        lines.append(_known(known))
     if lines:
         yield "\n".join(f"> {line}  " for line in lines)
+
+
+def _known(known: list[Judged]) -> str:
+    """Each rule with its values, once."""
+    values: dict[str, dict[str, None]] = {}
+    for each in known:
+        values.setdefault(each.finding.rule, {})[each.finding.value] = None
+    shown = [
+        " ".join((f"**{plain(rule)}**", *(code(value) for value in list(some)[:3] if value)))
+        + ("…" if len(some) > 3 else "")
+        for rule, some in sorted(values.items())
+    ]
+    return f"ℹ The target branch has these too: {', '.join(shown)}"
 
 
 def _line(each: Judged) -> str:

@@ -45,8 +45,15 @@ def test_a_denial_comes_first_and_names_its_way_out() -> None:
 
 
 def test_what_the_target_branch_has_is_said_with_it() -> None:
-    assert "the target branch has it too" in notice(found(Level.NOTE, standing=True))
+    assert "the target branch has it too" in notice(found(Level.LOOK, standing=True))
     assert "(target branch: `s3/ours`)" in notice(found(Level.DENY, "backend", before="s3/ours"))
+
+
+def test_notes_on_what_the_target_branch_has_too_take_one_line_together() -> None:
+    known = [found(Level.NOTE, "lookup", value=f"v{number // 2}", standing=True) for number in range(10)]
+    lines = notice(*known, found(Level.NOTE, "on-worker", value="", standing=True), DENIED).splitlines()
+    assert len(lines) == 2
+    assert lines[1] == "> ℹ The target branch has these too: **lookup** `v0` `v1` `v2`…, **on-worker**  "
 
 
 def test_a_finding_of_the_whole_change_names_no_project() -> None:
