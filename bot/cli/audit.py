@@ -35,7 +35,7 @@ def verify(config: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"whole": True, "rows": rows, "checkpoints": signed}))
     else:
-        click.echo(f"{rows} rows verified, every chain holds; {signed} signed checkpoints hold")
+        click.echo(f"every chain holds; rows verified: {rows}, signed checkpoints: {signed}")
 
 
 @command.command()

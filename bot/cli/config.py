@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from bot.cli.options import json_option
+from bot.cli.options import config_option, json_option
 from bot.core.config.repository import CONFIG_FILE, RepoConfig, parse_repository
 from bot.core.errors import Problem
 from bot.core.rules import Settings
 from bot.tools import TOOLS
-from bot.wiring import checked_settings
+from bot.wiring import checked_settings, config_path
 
 
 @click.group()
@@ -23,10 +23,12 @@ def command() -> None:
 
 @command.command()
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@config_option
 @json_option
-def check(files: tuple[Path, ...], as_json: bool) -> None:
+def check(config: str, files: tuple[Path, ...], as_json: bool) -> None:
     """Check FILES (a ``.headgate.yaml`` is a repository's, anything else an operator's); exit 2 on any problem."""
-    problems = [problem for file in files or _here() for problem in _problems(file)]
+    named = (*files, config_path(config)) if config else files
+    problems = [problem for file in named or _here() for problem in _problems(file)]
     if as_json:
         click.echo(json.dumps([_row(problem) for problem in problems]))
     else:

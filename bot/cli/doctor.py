@@ -14,10 +14,10 @@ import click
 from bot.cli.options import config_option, json_option
 from bot.cli.queueing import configured_url, open_queue
 from bot.cli.setup import examined, wanted_of
-from bot.core.config.server import listed_repositories
-from bot.core.errors import ConfigError, HeadgateError
+from bot.core.config.server import listed_repositories, rules_for
+from bot.core.errors import ConfigError, HeadgateError, HostBusy, HostGone
 from bot.core.model import Permission, RepoRef
-from bot.core.rules import Isolation
+from bot.core.rules import Isolation, Mode
 from bot.hosts.setup import Level
 from bot.queues.server import find_server
 from bot.sandbox.cgroup import bounds_processes
@@ -45,13 +45,14 @@ class Finding:
 def command(config: str, as_json: bool) -> None:
     """Look at everything that has to be right; exit 1 when something is not."""
     findings = list(examine_all(config))
+    width = max(len(finding.what) for finding in findings)
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     else:
         for finding in findings:
-            click.echo(f"  {MARKS[finding.state]} {finding.what:<14} {finding.text}")
+            click.echo(f"  {MARKS[finding.state]} {finding.what:<{width}}  {finding.text}")
             if finding.mend:
-                click.echo(f"    {'':<14} → {finding.mend}")
+                click.echo(f"    {'':<{width}}  → {finding.mend}")
     sys.exit(1 if any(finding.state == "bad" for finding in findings) else 0)
 
 
@@ -61,8 +62,9 @@ def examine_all(config: str) -> Iterator[Finding]:
     try:
         wiring = Wiring(path)
     except ConfigError as error:
+        mend = f"headgate config check {path}" if path.exists() else "name the operator's file with --config FILE"
         for problem in error.problems:
-            yield Finding("bad", "configuration", str(problem), f"headgate config check {path}")
+            yield Finding("bad", "configuration", str(problem), mend)
         return
     yield Finding("good", "configuration", str(path))
     yield from _store(wiring)
@@ -75,9 +77,9 @@ def examine_all(config: str) -> Iterator[Finding]:
 def _store(wiring: Wiring) -> Iterator[Finding]:
     store = wiring.store()
     try:
-        current = store.schema_current()
-        if not current:
-            yield Finding("bad", "store", "a migration is missing", "headgate db migrate")
+        if not store.schema_current():
+            text = "empty, or of an older version; the next start brings it up to date"
+            yield Finding("warning", "store", text, f"headgate db migrate --config {wiring.path}")
             return
         bind(store, wiring.key())
     except HeadgateError as error:
@@ -133,17 +135,23 @@ def _hosts(wiring: Wiring) -> Iterator[Finding]:
     for name, host in wiring.hosts().items():
         try:
             login = host.own_login()
+        except (HostBusy, HostGone) as error:
+            where = wiring.settings.hosts[name].url or "the host"
+            mend = f"check `hosts.{name}.url`: the API's address, such as https://HOST/api/v3 for GitHub Enterprise"
+            yield Finding("bad", name, f"{where} does not answer as it should: {error}", mend)
+            continue
         except HeadgateError as error:
             yield Finding("bad", name, f"the host refuses us: {error}", "check token_file or app_key_file")
             continue
         listed = listed_repositories(wiring.settings, name)
-        yield Finding("good", name, f"we are {login}; {len(listed)} repositories are listed by name")
+        count = f"{len(listed)} {'repository is' if len(listed) == 1 else 'repositories are'}"
+        yield Finding("good", name, f"we are {login}; {count} listed by name")
         for repo in listed:
             yield from _repository(wiring, name, repo)
 
 
 def _repository(wiring: Wiring, name: str, repo: RepoRef) -> Iterator[Finding]:
-    host = wiring.hosts()[name]
+    host, rules = wiring.hosts()[name], rules_for(wiring.settings, repo)
     try:
         for each in examined(host, repo, wanted_of(wiring, name, repo)):
             yield Finding(STATES[each.level], each.subject, each.text, each.remedy)
@@ -151,6 +159,9 @@ def _repository(wiring: Wiring, name: str, repo: RepoRef) -> Iterator[Finding]:
     except HeadgateError as error:
         yield Finding("bad", repo.path, str(error))
         return
+    if rules is not None and rules.mode is not Mode.ENFORCE:
+        text = f"mode is {rules.mode.value}: it blocks nothing and deploys nothing"
+        yield Finding("good", repo.path, text, "when you like what it says: `mode: enforce`, then `headgate setup`")
     yield from _approvers(wiring, repo, sum(1 for each in people.values() if each >= Permission.WRITE))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +16,7 @@ import click
 
 from bot.cli.options import config_option
 from bot.cli.processes import NO_REDIS, REDIS_VARIABLE, Child, run_until_told, stop_on_signals
+from bot.core.errors import HeadgateError
 from bot.queues.server import OwnServer, find_server
 
 log = logging.getLogger(__name__)
@@ -37,6 +40,8 @@ class Prepared:
 def command(config: str) -> None:
     """Everything in one; Ctrl-C or SIGTERM stops it, letting deploys finish within the grace time."""
     prepared = prepared_apart(config)
+    for setting, address in (("webhooks", prepared.webhooks), ("pages", prepared.pages)):
+        _ensure_free(setting, address)
     stop = stop_on_signals()
     url, words, close = open_redis(prepared.redis, Path(prepared.data))
     log.info("queue: %s", words)
@@ -58,6 +63,20 @@ def prepared_apart(config: str) -> Prepared:
     if done.returncode != 0:
         sys.exit(max(done.returncode, 0) or 3)  # killed by a signal: something outside failed
     return Prepared(**json.loads(done.stdout))
+
+
+def _ensure_free(setting: str, address: str) -> None:
+    """Raises HeadgateError when the address cannot be listened on: better said once than at every new start."""
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, int(port)))
+    except OSError as error:
+        why = os.strerror(error.errno).lower() if error.errno and error.errno > 0 else str(error)
+        mend = f"stop what has it, or change `listen.{setting}`"
+        raise HeadgateError(f"cannot listen on {address}: {why}; {mend}") from None
 
 
 def open_redis(url: str, data: Path) -> tuple[str, str, Callable[[], None]]:

@@ -8,7 +8,9 @@ import click
 
 from bot.cli.options import config_option
 from bot.core.config.server import rules_for
+from bot.core.decide.publishing import GATE
 from bot.core.model import RepoRef
+from bot.core.rules import Mode
 from bot.hosts.setup import Finding, SetsUp, Wanted, apply
 from bot.ports import Host
 from bot.wiring import Wiring, config_path
@@ -29,7 +31,12 @@ def command(config: str, host: str, repo: str, yes: bool, dry_run: bool) -> None
     if repo.count("/") < 1 or repo.startswith("/") or repo.endswith("/"):
         raise click.UsageError(f"not a repository: {repo!r} (wanted OWNER/NAME)")
     ref = RepoRef(host, repo)
+    rules = rules_for(wiring.settings, ref)
+    if rules is None:
+        raise click.UsageError(f"{ref} is not looked after: no entry of `repositories` matches it")
     steps = _sets_up(found).plan_setup(ref, wanted_of(wiring, host, ref))
+    if rules.mode is not Mode.ENFORCE:
+        click.echo(f"mode is {rules.mode.value}: nothing is required of its branches before it is enforce")
     for step in steps:
         click.echo(str(step))
     left = [step for step in steps if not step.done]
@@ -50,7 +57,9 @@ def wanted_of(wiring: Wiring, host: str, repo: RepoRef) -> Wanted:
     rules = rules_for(settings, repo)
     hook = f"{settings.listen.public_url.rstrip('/')}/webhooks/{host}" if settings.listen.public_url else ""
     url = "" if settings.hosts[host].poll is not None and not hook else hook
-    return Wanted(branches=rules.branches if rules else (), url=url)
+    # The gate's check is published in this mode alone: required in another one it would block every merge for ever.
+    checks = (GATE,) if rules is not None and rules.mode is Mode.ENFORCE else ()
+    return Wanted(branches=rules.branches if rules else (), checks=checks, url=url)
 
 
 def examined(host: Host, repo: RepoRef, wanted: Wanted) -> tuple[Finding, ...]:

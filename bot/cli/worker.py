@@ -10,7 +10,7 @@ import click
 from bot.cli.options import config_option
 from bot.cli.processes import stop_on_signals
 from bot.cli.queueing import open_queue, workers_for
-from bot.ports import JobKind
+from bot.ports import JobKind, Queue
 from bot.queues.rq_queue import SHORT, lane_of
 from bot.wiring import CONFIG_VARIABLE, Wiring, config_path, warm_up
 from bot.work.jobs import Jobs
@@ -60,7 +60,7 @@ def command(config: str, environments: tuple[str, ...], kind: str) -> None:
         workers.start(tuple(lane_of(JobKind.RUN, name) for name in names), limits.runs)
     sweeper = Sweeper(services, wiring.tidy, tuple(environments) or None)
     sweeper.start()
-    log.info("working; queue: %s", queue.ping())
+    _tell_what_is_behind(queue)
     stop.wait()
     log.info("stopping; deploys may take %.0f s more", limits.shutdown_grace)
     sweeper.stop()
@@ -69,3 +69,11 @@ def command(config: str, environments: tuple[str, ...], kind: str) -> None:
     workers.stop(timeout=5)
     wiring.mirrors_close()
     store.close()
+
+
+def _tell_what_is_behind(queue: Queue) -> None:
+    """A queue that is down is no reason to end: its threads try again until it is there."""
+    try:
+        log.info("working; queue: %s", queue.ping())
+    except ConnectionError as error:
+        log.warning("the configured redis cannot be reached (%s): nothing is worked on until it can be", error)

@@ -52,8 +52,8 @@ class Finding:
 class Wanted:
     """How a repository should be set up.
 
-    ``branches`` are those whose gate must hold (empty: the default branch), ``checks`` the names to require there,
-    ``url`` where webhooks go (empty: none is wanted, the host is polled).
+    ``branches`` are those whose gate must hold (empty: the default branch), ``checks`` the names to require there
+    (none: the branches are left alone), ``url`` where webhooks go (empty: none is wanted, the host is polled).
     """
 
     branches: tuple[str, ...] = ()

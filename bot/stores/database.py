@@ -98,6 +98,8 @@ class Database:
             except DBAPIError as error:
                 if _retryable(error) and attempt < ATTEMPTS:
                     continue
+                if _without_schema(error):
+                    raise StoreDown("the store has no schema yet, or an older one: `headgate db migrate`") from None
                 if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
                     raise StoreDown(_words(error)) from None
                 raise
@@ -200,6 +202,11 @@ def _dispose_in_children(database: Database) -> None:
 
 def _retryable(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) in RETRYABLE
+
+
+def _without_schema(error: DBAPIError) -> bool:
+    """Whether a table is not there: PostgreSQL's ``undefined_table``; SQLite has only words for it."""
+    return getattr(error.orig, "sqlstate", None) == "42P01" or str(error.orig).startswith("no such table")
 
 
 def _words(error: DBAPIError) -> str:

@@ -215,6 +215,24 @@ def test_setup_shows_first_does_it_when_told_and_finds_nothing_the_second_time(r
     assert "everything is set up" in run(*words).output
 
 
+def test_setup_requires_no_gate_that_the_mode_never_publishes(run: Run, world: Any) -> None:
+    world.config.write_text(world.config.read_text().replace("mode: enforce", "mode: comment"))
+
+    shown = run("setup", "github", "acme/infra", "--yes", "--config", world.config)
+    assert shown.exit_code == 0
+    assert "headgate/gate" not in shown.output and "mode is comment" in shown.output
+    looked = run("doctor", "--config", world.config)
+    assert looked.exit_code == 0, looked.output
+    assert "mode is comment: it blocks nothing" in looked.output
+
+
+def test_setup_of_a_repository_that_no_entry_matches_is_wrong_usage(run: Run, world: Any) -> None:
+    result = run("setup", "github", "acme/other", "--dry-run", "--config", world.config)
+
+    assert result.exit_code == 2
+    assert "no entry of `repositories` matches it" in result.output
+
+
 @pytest.mark.parametrize(("host", "repo"), [("gitbub", "acme/infra"), ("github", "infra"), ("github", "/infra")])
 def test_setup_of_what_cannot_be_is_wrong_usage(run: Run, world: Any, host: str, repo: str) -> None:
     assert run("setup", host, repo, "--config", world.config).exit_code == 2

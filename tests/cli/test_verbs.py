@@ -233,6 +233,79 @@ def test_serve_ends_at_once_with_what_is_wrong_in_words(run: Run, tmp_path: Path
     assert "Put that key back" in refused.output
 
 
+@pytest.mark.parametrize("setting", ["webhooks", "pages"])
+def test_serve_names_the_address_that_somebody_else_has_and_starts_nothing(
+    run: Run, tmp_path: Path, setting: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        result = run("serve", "--config", settings(tmp_path, f'listen: {{{setting}: "{address}"}}\n'))
+
+    assert result.exit_code == 3
+    assert f"cannot listen on {address}: address already in use" in result.output
+    assert f"`listen.{setting}`" in result.output
+
+
+@pytest.mark.parametrize("words", [["audit", "verify"], ["replay", "github/acme/infra!1"]], ids=" ".join)
+def test_a_store_without_a_schema_names_the_command_that_makes_it(run: Run, tmp_path: Path, words: list[str]) -> None:
+    result = run(*words, "--config", settings(tmp_path))
+
+    assert result.exit_code == 3
+    assert "headgate db migrate" in result.output and "reached" not in result.output
+
+
+def test_doctor_says_of_a_new_store_that_the_next_start_makes_it_and_is_no_bad_news(run: Run, tmp_path: Path) -> None:
+    result = run("doctor", "--config", settings(tmp_path))
+
+    assert result.exit_code == 0, result.output
+    assert "! store" in result.output and "headgate db migrate --config" in result.output
+
+
+def test_doctor_without_a_settings_file_says_how_to_name_one(run: Run, tmp_path: Path) -> None:
+    result = run("doctor", "--config", tmp_path / "none.yaml")
+
+    assert result.exit_code == 1
+    assert "--config FILE" in result.output
+
+
+def test_doctor_of_a_wrong_address_points_to_the_address_and_not_to_the_token(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("t")
+    wrong = f'hosts: {{github: {{url: "http://127.0.0.1:{free_port()}", token_file: token}}}}\n'
+    result = run("doctor", "--config", settings(tmp_path, wrong))
+
+    assert result.exit_code == 1
+    assert "hosts.github.url" in result.output and "token_file" not in result.output
+
+
+def test_config_check_takes_the_operators_file_like_every_other_verb(run: Run, tmp_path: Path) -> None:
+    assert run("config", "check", "--config", settings(tmp_path)).exit_code == 0
+    assert run("config", "check", "--config", settings(tmp_path, "instanse: x\n")).exit_code == 2
+
+
+def test_a_worker_waits_for_a_redis_that_is_not_there_yet(tmp_path: Path) -> None:
+    log = (tmp_path / "log").open("wb")
+    words = ["worker", "--config", str(settings(tmp_path, f'redis: "redis://127.0.0.1:{free_port()}/0"\n'))]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bot.cli", *words],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while "cannot be reached" not in (tmp_path / "log").read_text() and time.monotonic() < deadline:
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        said = (tmp_path / "log").read_text()
+        assert "the configured redis cannot be reached" in said and "Traceback" not in said
+    finally:
+        process.kill()
+        process.wait()
+        log.close()
+
+
 def test_the_process_that_only_watches_the_others_loads_neither_store_nor_hosts() -> None:
     program = (
         "import sys, bot.cli.serve; print(sorted({'sqlalchemy', 'github', 'flask', 'bot.wiring'} & set(sys.modules)))"

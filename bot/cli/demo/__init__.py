@@ -39,7 +39,9 @@ def command(once: bool, data: str, database: str, redis: str, keep: bool) -> Non
         stage.start()
         narrator.curtain(stage)
         play(stage, narrator)
-        if not once:
+        if once:
+            narrator.close()
+        else:
             narrator.invite(stage)
             stage.wait()
     except StepFailed as failure:

@@ -56,6 +56,13 @@ class Narrator:
         """An empty line between acts."""
         self._out.write("\n")
 
+    def close(self) -> None:
+        """The last word of a tour that nobody stays for."""
+        self._out.write(
+            "\n  Every step happened. `make demo` plays it again and stays, so that you can try it yourself.\n"
+        )
+        self._out.flush()
+
     def invite(self, stage: Stage) -> None:
         """What a person can do now."""
         self._out.write(

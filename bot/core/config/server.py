@@ -39,6 +39,7 @@ from bot.core.rules import (
 SERVER_FILE: Final = "headgate-server.yaml"
 HOST_KINDS: Final = ("github",)
 """Kinds of host known when the caller does not say which there are."""
+MAX_PORT: Final = 65535
 
 _DURATIONS = frozenset(
     {"plan_timeout", "deploy_timeout", "lease", "advance_lease", "shutdown_grace", "quiet_plan", "reminder"}
@@ -125,7 +126,7 @@ class _Reader:
             durability=raw.get("durability", "kill"),
             artifact_key=self._secrets.one(raw, "artifact_key", ()),
             artifacts=raw.get("artifacts", "database"),
-            listen=Listen(**raw.get("listen", {})),
+            listen=self._listen(Listen(**raw.get("listen", {}))),
             hosts={name: self._host(name, section) for name, section in raw.get("hosts", {}).items()},
             repositories=self._repositories(environments),
             environments=environments,
@@ -135,6 +136,16 @@ class _Reader:
             guard=self._guard,
             path=raw.get("path", ""),
         )
+
+    def _listen(self, listen: Listen) -> Listen:
+        """Two ports: which service was asked is told by the port, and the pages are the private one."""
+        ports = {name: int(getattr(listen, name).rpartition(":")[2]) for name in ("webhooks", "pages")}
+        for name, port in ports.items():
+            if not 0 < port <= MAX_PORT:
+                self._refuse(("listen", name), f"a port is a number from 1 to {MAX_PORT}")
+        if ports["webhooks"] == ports["pages"]:
+            self._refuse(("listen", "pages"), "needs another port than `webhooks`")
+        return listen
 
     def _host(self, name: str, raw: dict[str, Any]) -> HostSettings:
         path = ("hosts", name)

@@ -44,7 +44,8 @@ class Doctor:
         yield from self._name(repo, shown)
         yield from self._may_write(repo, shown)
         for branch in wanted.branches or (str(shown.get("default_branch") or "main"),):
-            yield self._gate(repo, branch, wanted)
+            if wanted.checks:
+                yield self._gate(repo, branch, wanted)
         if wanted.url:
             yield self._webhook(repo, wanted.url)
 

@@ -33,7 +33,7 @@ class Setup:
         """What is to be done, and what is done already; changes nothing."""
         branches = wanted.branches or (self._reads.default_branch(repo),)
         steps = [self._webhook(repo, wanted.url)] if wanted.url else []
-        return (*steps, *(self._protect(repo, branch, wanted.checks) for branch in branches))
+        return (*steps, *(self._protect(repo, branch, wanted.checks) for branch in branches if wanted.checks))
 
     # ------------------------------------------------------------------------------------------ webhook
 

@@ -383,3 +383,17 @@ def test_the_sandbox_is_required_unless_the_operator_says_otherwise() -> None:
 
     assert settings("version: 1\n").sandbox.isolation is Isolation.REQUIRED
     assert found.sandbox == SandboxRules(Isolation.WHEN_POSSIBLE, ("/ca",), processes=9, memory=2 * 2**30)
+
+
+@pytest.mark.parametrize(
+    ("listen", "said"),
+    [
+        ('{webhooks: "127.0.0.1:99999"}', "listen.webhooks: a port is a number from 1 to 65535"),
+        ('{pages: "127.0.0.1:0"}', "listen.pages: a port is a number from 1 to 65535"),
+        ('{webhooks: "192.0.2.1:8400", pages: "127.0.0.1:8400"}', "listen.pages: needs another port than `webhooks`"),
+    ],
+)
+def test_each_service_has_a_port_of_its_own_because_the_port_tells_which_was_asked(listen: str, said: str) -> None:
+    [problem] = problems(f"listen: {listen}\n")
+
+    assert said in problem
