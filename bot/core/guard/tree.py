@@ -75,10 +75,8 @@ def read_through(source: Listing, path: str) -> bytes | None:
 def tree_findings(project: Project, source: Listing, *, executables: bool) -> Iterator[Finding]:
     """What stands among a project's files; ``executables`` when its tool is meant to have some."""
     files = files_of(project, source)
-    for path in files:
-        entry = source.entry(path)
-        if entry is not None:
-            yield from _entry(source, path, entry, executables)
+    for path, entry in [(path, entry) for path in files if (entry := source.entry(path)) is not None]:
+        yield from _entry(source, path, entry, executables)
     for path in _attributes(files):
         yield from _filters(source, path)
 

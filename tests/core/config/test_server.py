@@ -397,3 +397,14 @@ def test_each_service_has_a_port_of_its_own_because_the_port_tells_which_was_ask
     [problem] = problems(f"listen: {listen}\n")
 
     assert said in problem
+
+
+def test_the_guards_patterns_are_checked_and_an_environments_come_after_the_general_ones() -> None:
+    text = "version: 1\nguard: {modules: [a/**]}\nenvironments:\n  a: {guard: {modules: ['!a/b']}}\n  b: {}\n"
+    found = settings(text)
+    assert found.guard.lists["modules"] == ("a/**",)
+    inner = found.environment("a").guard
+    assert inner is not None and inner.lists["modules"] == ("a/**", "!a/b")
+    assert found.environment("b").guard is None
+    (problem,) = problems("version: 1\nguard: {modules: [a/../b]}\n")
+    assert problem.startswith("2") and "guard.modules[0]" in problem
