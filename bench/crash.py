@@ -7,6 +7,7 @@ The usual ``bench/all.py`` leaves this out: 500 kills take at least twenty minut
 from __future__ import annotations
 
 import logging
+import shutil
 import sys
 import tempfile
 import time
@@ -39,12 +40,17 @@ def kind(victim: str) -> str:
 
 
 def told(seed: int, kills: int) -> tuple[list[str], str]:
-    """What was killed in one day, and how it ended; empty when it ended well."""
-    with tempfile.TemporaryDirectory(prefix="headgate-crash-", ignore_cleanup_errors=True) as folder:
-        try:
-            return day(Path(folder), seed=seed, kills=kills), ""
-        except AssertionError as error:
-            return [], str(error).partition("\n")[0]
+    """What was killed in one day, and how it ended; empty when it ended well. What another day left is kept."""
+    folder = tempfile.mkdtemp(prefix="headgate-crash-")
+    try:
+        killed = day(Path(folder), seed=seed, kills=kills)
+    except AssertionError as error:
+        return [], f"{str(error).partition(chr(10))[0]} (see {folder})"
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+    return killed, ""
 
 
 def main() -> int:

@@ -29,6 +29,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import machine
+
 from bot.cli.processes import REDIS_VARIABLE
 from bot.cli.web import Server
 from bot.queues.server import OwnServer, find_server
@@ -273,6 +275,7 @@ def main() -> int:
     if sys.argv[1:2] == ["--bare"]:
         serve_bare(int(sys.argv[2]), sys.argv[3], sys.argv[4])
         return 0
+    machine.say()
     durability = sys.argv[1] if len(sys.argv) > 1 else "kill"
     with tempfile.TemporaryDirectory(prefix="headgate-webhooks-") as name:
         folder, ours, bare = Path(name), free_port(), free_port()
