@@ -14,6 +14,7 @@ import nh3
 from flask import Flask, Response, abort, jsonify, render_template, request
 from markdown_it import MarkdownIt
 from markupsafe import Markup
+from werkzeug.exceptions import NotFound
 
 from bot.core.config.server import rules_for
 from bot.core.face.compose import compose
@@ -76,7 +77,15 @@ def create_app(services: Services, read_log: LogReader, ready: Check = nothing_m
     add_health(app, services.store, services.queue, ready)
     _add_pages(app, services)
     _add_api(app, services, read_log)
+    app.register_error_handler(NotFound, _missing)
     return app
+
+
+def _missing(_: NotFound) -> tuple[Response | str, int]:
+    """For people a page with a way on, for programs JSON."""
+    if request.path.startswith("/api/"):
+        return jsonify(error="not found"), 404
+    return render_template("missing.html"), 404
 
 
 def _secure(response: Response) -> Response:

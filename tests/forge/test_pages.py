@@ -198,3 +198,11 @@ def test_pages_fit_the_screen_and_stay_fresh_without_a_reload(
         page.get_by_text("fresh words").wait_for(timeout=10_000)
         assert said == []
         browser.close()
+
+
+def test_a_pull_request_that_is_not_there_is_a_page_with_a_way_on(world: Any) -> None:
+    viewer = Viewer(world)
+    page = viewer.get("/acme/infra/pull/99")
+
+    assert viewer.answer.status_code == 404
+    assert "Not found" in page and 'href="/"' in page

@@ -123,6 +123,7 @@ def test_a_bypassing_merge_deploys_nothing_and_later_approval_does_not_launder_i
     assert world.deployed("prod_web") == "a=1"
     assert world.run_states(pull, RunKind.DEPLOY) == []
     assert "Merged past the gate" in world.face(pull)
+    assert world.gate(pull) == "failure"  # nothing waits for an approval any more
     offered = world.face(pull).partition("--accept ")[2][:8]
     world.say(pull, "bo", f"/deploy prod-web --accept {offered}")
     assert world.deployed("prod_web") == "a=2"

@@ -419,3 +419,14 @@ def test_a_plan_whose_events_were_torn_is_refused(play: Any, run: Any, live: Pat
     play({"name": "tear", "debug": {"msg": tear}}, copy(live / "a", "1"))
     with pytest.raises(ToolFailed, match="cannot be read whole"):
         TOOL.plan(run())
+
+
+def test_the_version_is_told_where_a_run_may_write_to_its_scratch_directory_alone(
+    play: Any, run: Any, live: Path, shop: Any
+) -> None:
+    play(copy(live / "a", "new"))
+    shop.narrow = True
+    outcome = Ansible().plan(run())
+
+    assert outcome.tool_version.startswith("2."), shop.log
+    assert "Traceback" not in shop.log

@@ -109,7 +109,12 @@ def test_the_api_tells_of_changes_and_runs(world: Any, client: FlaskClient) -> N
 def test_what_is_not_there_is_404(world: Any, client: FlaskClient, path: str) -> None:
     world.pull({"dev/web/wanted": "a=2\n"})
 
-    assert client.get(path).status_code == 404
+    answer = client.get(path)
+    assert answer.status_code == 404
+    if path.startswith("/api/"):
+        assert answer.is_json
+    else:
+        assert 'href="/"' in answer.get_data(as_text=True), "a way on"
 
 
 def test_a_run_is_shown_only_under_its_own_change(world: Any, client: FlaskClient) -> None:

@@ -67,6 +67,7 @@ def _held_back(snapshot: Snapshot, effect: HostEffect) -> bool:
 
 def _checks(snapshot: Snapshot, verdict: Reason) -> Iterable[HostEffect]:
     if snapshot.change.state is not ChangeState.OPEN:
+        yield from _last_word(snapshot)
         return
     sha = snapshot.change.head_sha
     wanted = {PLAN: plan_check(snapshot, verdict)}
@@ -79,6 +80,19 @@ def _checks(snapshot: Snapshot, verdict: Reason) -> Iterable[HostEffect]:
         shown = standing.get(name)
         if shown is None or shown.conclusion is not conclusion or shown.summary != summary:
             yield PublishCheck(name, sha, conclusion, summary, text)
+
+
+def _last_word(snapshot: Snapshot) -> Iterable[HostEffect]:
+    """A gate that was merged past waits for nobody any more: what stands pending would do so for ever."""
+    merge, sha = snapshot.memory.merge, snapshot.change.head_sha
+    if merge is None or merge.admitted or snapshot.rules.mode is not Mode.ENFORCE:
+        return
+    waits = (
+        check.name == GATE and check.sha == sha and check.conclusion is CheckConclusion.PENDING
+        for check in snapshot.memory.published.checks
+    )
+    if any(waits):
+        yield PublishCheck(GATE, sha, CheckConclusion.FAILURE, "Merged past the gate", "")
 
 
 def _worth_a_plan_check(snapshot: Snapshot, conclusion: CheckConclusion) -> bool:

@@ -170,8 +170,8 @@ def _bypassed(snapshot: Snapshot, position: Position) -> str:
     if not offered:
         return f"> ⏳ **{plain(name)}** is being planned, to show what this merge would do."
     return (
-        f"> ✋ **{plain(name)}**: accept ({_who_accepts(snapshot, name)}: "
-        f"{code(f'/deploy {name} --accept {offered[:8]}')}), revert the merge, or supersede it with a new change."
+        f"> ✋ **{plain(name)}**: {_who_accepts(snapshot, name)} can accept it with "
+        f"{code(f'/deploy {name} --accept {offered[:8]}')}; or revert the merge, or supersede it with a new change."
     )
 
 

@@ -36,6 +36,7 @@ def site_blueprint(state: State, samples: list[SampleChange]) -> Blueprint:
     site.before_request(pages.guard)
     site.after_request(_dress)
     site.context_processor(pages.context)
+    site.register_error_handler(404, lambda _: (render_template("missing.html"), 404))
     site.add_url_rule("/", "index", pages.index)
     site.add_url_rule("/<owner>/<name>", "repo", pages.repo)
     site.add_url_rule("/<owner>/<name>/pulls", "pulls", pages.repo)

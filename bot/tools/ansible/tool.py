@@ -235,7 +235,14 @@ class Ansible:
     def _ask_version(self, job: Job) -> str:
         if not self._version:
             executed = job.sandbox.run(
-                Execution(("ansible", "--version"), job.scratch, _environment(job), timeout=60, quiet=True)
+                Execution(
+                    ("ansible", "--version"),
+                    job.scratch,
+                    _environment(job),
+                    timeout=60,
+                    writable=(job.scratch,),  # it makes its temporary directory whatever it is asked
+                    quiet=True,
+                )
             )
             first = executed.stdout.decode("utf-8", "replace").partition("\n")[0]
             self._version = first.partition("core ")[2].rstrip("]").strip()
