@@ -108,7 +108,8 @@ ELSEWHERE: Final[Mapping[str, str]] = {
 
 
 def parse(body: str, *, bot_names: Sequence[str]) -> tuple[Parsed, ...]:
-    """Everything a comment asks for, in order; at most MAX_COMMANDS. Never raises.
+    """Everything a comment asks for, in order; at most MAX_COMMANDS, and the same thing once, because each is
+    answered with a comment. Never raises.
 
     ``bot_names`` are the names that address us after an ``@``.
     """
@@ -116,11 +117,15 @@ def parse(body: str, *, bot_names: Sequence[str]) -> tuple[Parsed, ...]:
     found: list[Parsed] = []
     for line in _spoken(body[:MAX_BODY]):
         parsed = _line(line, names)
-        if parsed is not None:
+        if parsed is not None and (parsed not in found or _order_matters(parsed)):
             found.append(parsed)
             if len(found) == MAX_COMMANDS:
                 break
     return tuple(found)
+
+
+def _order_matters(parsed: Parsed) -> bool:
+    return isinstance(parsed, Command) and parsed.verb in (Verb.HOLD, Verb.UNHOLD)
 
 
 # ------------------------------------------------------------------------------------------- lines

@@ -175,8 +175,17 @@ def test_a_command_that_makes_no_sense_says_why(body: str, verb: Verb, why: str)
 
 
 def test_a_comment_holds_a_bounded_number_of_commands() -> None:
-    assert len(said("/plan\n" * 1000)) == MAX_COMMANDS
+    assert len(said("".join(f"/plan p{n}\n" for n in range(1000)))) == MAX_COMMANDS
     assert said("x" * 200_000 + "\n/plan") == ()
+
+
+def test_the_same_thing_asked_twice_in_a_comment_is_answered_once_but_holds_keep_their_order() -> None:
+    assert len(said("/explain\n/help\n@demo plam\n" * 10)) == 3
+    assert [each.verb for each in said("/hold\n/unhold\n/hold") if isinstance(each, Command)] == [
+        Verb.HOLD,
+        Verb.UNHOLD,
+        Verb.HOLD,
+    ]
 
 
 def test_every_verb_has_its_row_its_rule_and_its_word() -> None:

@@ -65,6 +65,8 @@ def _headline(snapshot: Snapshot, verdict: Reason) -> str:
             "✅ Ready to merge" if not _approved(verdict) else f"✅ Approved by {_approved(verdict)}: ready to merge"
         )
     people = [reason for reason in blockers if reason.rule.startswith("approvals.")]
+    if people and unknown_hands(snapshot):
+        return "⏸ Waiting for a push by somebody the host knows"
     if people:
         have = dict(people[0].values).get("approvals", "").partition(" of ")
         return f"⏸ Waiting for {have[2]} approvals, has {have[0]}" if have[2] != "1" else "⏸ Waiting for 1 approval"
@@ -125,7 +127,7 @@ def _notices(snapshot: Snapshot, verdict: Reason) -> tuple[str, ...]:
             "whichever is merged second is planned again."
         )
     if any(leaf.rule.startswith("approvals.") for leaf in verdict.blockers()) and unknown_hands(snapshot):
-        found.append(f"> ⚠ The host does not say {plain(', nor '.join(unknown_hands(snapshot)))}.")
+        found.append(f"> ⚠ The host does not say {plain_keeping_code(', nor '.join(unknown_hands(snapshot)))}.")
     if snapshot.paused:
         found.append(f"> ⏸ Deploys are paused: {plain(snapshot.paused)}. What is merged now waits.")
     return tuple(found)
@@ -260,7 +262,10 @@ def _section(snapshot: Snapshot, each: Affected, run: Run, effects: EffectSet) -
     log = [f"[log]({snapshot.link}/runs/{run.id})"] if snapshot.link else []
     notes = [f"<sub>{' · '.join((*because, *log))}</sub>"] if because or log else []
     if run.failure is not None:
-        notes += [f"⛔ {plain(run.failure.message)}", *(f"- {plain(line)}" for line in run.failure.details[:10])]
+        notes += [
+            f"⛔ {plain_keeping_code(run.failure.message)}",
+            *(f"- {plain(line)}" for line in run.failure.details[:10]),
+        ]
     if run.plan is not None:
         notes += [f"⚠ {plain(warning)}" for warning in run.plan.warnings[:10]]
     summary = f"<b>{plain(each.project.name)}</b> · {tool} · {outcome}{took}"
@@ -283,7 +288,7 @@ def _next(snapshot: Snapshot, verdict: Reason) -> str:
 
 
 def _ask(snapshot: Snapshot, reason: Reason) -> str:
-    if not reason.rule.startswith("approvals."):
+    if not reason.rule.startswith("approvals.") or unknown_hands(snapshot):
         return sentence(reason)
     author = plain(snapshot.change.author)
     if not reason.who:

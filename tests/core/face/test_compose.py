@@ -222,8 +222,16 @@ def test_inherited_work_rivals_unknown_hands_and_pauses_are_noticed(build: Simpl
     assert "#9 was merged and left `app` undeployed (it stopped)" in said
     assert "#20, #21, #22, #23, #24… also concern **app**" in said
     assert "#8 also concerns **net**" in said
-    assert "The host does not say the author of" in said
+    assert "The host does not say the author of `fffffff`" in said
     assert "Deploys are paused: maintenance. What is merged now waits." in said
+
+
+def test_where_nobodys_approval_would_count_the_push_that_is_needed_is_asked_for(build: SimpleNamespace) -> None:
+    found = face(build.a_snapshot(commits=(Commit("f" * 40, "", ""),)))
+
+    assert "Waiting for a push by somebody the host knows" in found.headline
+    assert "the author of `fffffff` · ann: push again with an account the host knows" in found.next
+    assert "one approval by" not in found.next
 
 
 def test_the_order_of_deploys_is_announced(build: SimpleNamespace) -> None:
