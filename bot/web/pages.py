@@ -45,7 +45,7 @@ SECURITY_HEADERS = {
 }
 TAGS = nh3.ALLOWED_TAGS | {"details", "summary", "sub", "table", "thead", "tbody", "tr", "th", "td", "del", "input"}
 
-_markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+_markdown = MarkdownIt("commonmark", {"html": True, "breaks": True}).enable(["table", "strikethrough"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,3 +179,7 @@ def test_hostile_markdown_becomes_nothing_that_acts(hostile: str) -> None:
     shown = str(to_html(hostile))
 
     assert not re.search(r"<(script|img|iframe|style)|\son\w+=|style=|href=.?javascript", shown, re.IGNORECASE)
+
+
+def test_lines_of_a_comment_are_lines_on_the_page_as_they_are_on_the_host() -> None:
+    assert "<br>" in to_html("> first\n> second")

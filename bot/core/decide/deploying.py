@@ -209,9 +209,9 @@ def _waits_for(snapshot: Snapshot, project: Project, *, forced: bool) -> str:
     if denials(snapshot.selection, project.name):
         return "the static guard, which denies it"
     if snapshot.paused:
-        return f"deploys are paused: {snapshot.paused}"
+        return f"the end of a pause: {snapshot.paused}"
     if snapshot.frozen:
-        return f"deploys from {snapshot.change.base_ref} are frozen: {snapshot.frozen}"
+        return f"the end of the freeze of {snapshot.change.base_ref}: {snapshot.frozen}"
     fact = snapshot.targets.get(project.target)
     if fact is not None and fact.ahead:
         return f"#{fact.ahead[0].change.number}, which was merged before it"

@@ -163,8 +163,8 @@ def test_a_claim_of_a_project_nobody_knows_any_more_has_no_position(build: Simpl
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"paused": "maintenance"}, "deploys are paused: maintenance"),
-        ({"frozen": "it was rewritten"}, "deploys from main are frozen: it was rewritten"),
+        ({"paused": "maintenance"}, "the end of a pause: maintenance"),
+        ({"frozen": "it was rewritten"}, "the end of the freeze of main: it was rewritten"),
     ],
 )
 def test_a_pause_and_a_freeze_hold_deploys(build: SimpleNamespace, fields: Any, words: str) -> None:

@@ -257,7 +257,7 @@ def test_nothing_to_deploy(build: SimpleNamespace) -> None:
         (RunState.SUSPECT, {}, "⚠ Nobody knows whether the deploy of app still runs", "⚠ nobody knows"),
         (RunState.DIFFERS, {}, "✋ Not deployed: app would now do something that nobody reviewed", "✋ stopped"),
         (RunState.FAILED, {}, "❌ app failed", "❌ failed"),
-        (None, {"paused": "x"}, "⏳ Merged; app waits", "⏳ waits for deploys are paused: x"),
+        (None, {"paused": "x"}, "⏳ Merged; app waits", "⏳ waits for the end of a pause: x"),
     ],
 )
 def test_each_stage_has_its_words(
