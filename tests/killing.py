@@ -21,10 +21,11 @@ USUAL_START = 3.0
 """Seconds until the service is ready on a machine with nothing else to do."""
 
 APPLY = """\
-import os, sys, time
+import os, secrets, sys, time
+own = secrets.token_hex(8)  # not its process id: within its walls that is the same for all
 live = os.path.join(os.environ["LIVE"], sys.argv[1])
 record = open(os.path.join(os.environ["LIVE"], "applies.log"), "a", buffering=1)
-record.write(f"begin {sys.argv[1]} {os.getpid()}\\n")
+record.write(f"begin {sys.argv[1]} {own}\\n")
 for line in open("wanted").read().split():
     time.sleep(0.4)
     standing = dict(each.split("=") for each in open(live).read().split())
@@ -32,7 +33,7 @@ for line in open("wanted").read().split():
     with open(live + ".new", "w") as out:
         out.write("".join(f"{name}={value}\\n" for name, value in standing.items()))
     os.replace(live + ".new", live)
-record.write(f"end {sys.argv[1]} {os.getpid()}\\n")
+record.write(f"end {sys.argv[1]} {own}\\n")
 """
 
 
@@ -62,21 +63,24 @@ def day(folder: Path, *, seed: int, kills: int) -> list[str]:
         began = time.monotonic()
         until(lambda: answers(f"http://127.0.0.1:{pages}/readyz"), 60, "ready")
         # On a busy machine everything takes longer, coming up again too: the kills keep step with it.
-        killer.start(pace=max(1.0, (time.monotonic() - began) / USUAL_START))
+        pace = max(1.0, (time.monotonic() - began) / USUAL_START)
+        killer.start(pace)
         pulls = []
         for number in range(1, CHANGES + 1):
             name = ("dev", "prod")[number % 2]
             world.repo.commit(f"t{number}", files={f"{name}/web/wanted": f"a={number}\nb={number}\n"}, author="dee")
             pull = world.repo.open_pull(f"Change {number}", head=f"t{number}", author="dee")
             pulls.append(pull)
-            until(lambda pull=pull: world.face(pull), 150, f"the comment of change {number}")
+            until(lambda pull=pull: world.face(pull), 90 * pace, f"the comment of change {number}")
             bo = Reviewer(world, pull)
-            until(lambda pull=pull, bo=bo: bo.looks() == "success", 150, f"the gate of change {number}")
+            until(lambda pull=pull, bo=bo: bo.looks() == "success", 90 * pace, f"the gate of change {number}")
             pull.merge("dee")
-        until(lambda: len(killer.kills) >= kills, 300, f"{kills} kills")
+        until(lambda: len(killer.kills) >= kills, 200 * pace, f"{kills} kills")
         killer.stop()
         person = Operator(world)
-        until(lambda: all(person.settled(pull) for pull in pulls), 120, "every change is deployed or superseded")
+        until(
+            lambda: all(person.settled(pull) for pull in pulls), 90 * pace, "every change is deployed or superseded"
+        )
     finally:
         killer.stop()
         served.stop()
@@ -169,11 +173,11 @@ def _applies_never_overlap(log: str) -> None:
     """An apply may die in the middle, but while one lives no other of its target begins."""
     running: dict[str, str] = {}
     for line in log.splitlines():
-        what, target, pid = line.split()
+        what, target, own = line.split()
         if what == "begin":
-            running[target] = pid
+            running[target] = own
         else:
-            assert running.get(target) == pid, f"{target}: {pid} ended, but {running.get(target)} had begun since"
+            assert running.get(target) == own, f"{target}: {own} ended, but {running.get(target)} had begun since"
 
 
 def world_audit_holds(world: Any) -> bool:

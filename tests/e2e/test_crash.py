@@ -11,6 +11,6 @@ KILLS = 50
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_whatever_is_killed_the_day_ends_as_if_nothing_had_been(tmp_path: Path) -> None:
     assert len(day(tmp_path, seed=7, kills=KILLS)) >= KILLS
