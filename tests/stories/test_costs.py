@@ -30,11 +30,26 @@ def test_a_settled_push_costs_at_most_twelve_calls_however_many_projects(
     config = "version: 1\nprojects:\n" + "".join(project(name) for name in names)
     files = {f"dev/p{number}/wanted": "a=1\n" for number in range(projects)}
     world = make_world(config=config, files=files, rules=", max_projects: 200")
+    world.change_limits(quiet_plan=3600)  # or a slow machine would have to tell how far it is
     pull = world.pull({f"dev/p{number}/wanted": "a=2\n" for number in range(projects)})
 
     calls = calls_for_a_push(world, pull, {f"dev/p{number}/wanted": "a=3\n" for number in range(projects)})
 
     assert calls <= 12
+
+
+def test_telling_how_far_slow_plans_are_costs_far_fewer_calls_than_there_are_projects(
+    make_world: Callable[..., Any],
+) -> None:
+    names = [f"dev-p{number}" for number in range(40)]
+    config = "version: 1\nprojects:\n" + "".join(project(name) for name in names)
+    world = make_world(config=config, files={f"dev/p{number}/wanted": "a=1\n" for number in range(40)})
+    world.change_limits(quiet_plan=0.3)
+    pull = world.pull({f"dev/p{number}/wanted": "a=2\n" for number in range(40)})
+
+    calls = calls_for_a_push(world, pull, {f"dev/p{number}/wanted": "a=3\n" for number in range(40)})
+
+    assert calls <= 30
 
 
 @pytest.mark.slow

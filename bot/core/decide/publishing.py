@@ -96,10 +96,11 @@ def _last_word(snapshot: Snapshot) -> Iterable[HostEffect]:
 
 
 def _worth_a_plan_check(snapshot: Snapshot, conclusion: CheckConclusion) -> bool:
-    """Only the gate's check need stand while plans run: one write less per push (law 19)."""
-    waited = snapshot.memory.planning_since
-    slow = waited is not None and snapshot.now - waited >= timedelta(seconds=snapshot.limits.quiet_plan)
-    return conclusion is not CheckConclusion.PENDING or slow
+    """Only the gate's check need stand while plans run, this one goes along with the comment: fewer writes per push,
+    however many projects it plans (law 19)."""
+    if snapshot.memory.planning_since is not None and comment_due(snapshot) <= snapshot.now:
+        return True
+    return conclusion is not CheckConclusion.PENDING and all_planned(snapshot)
 
 
 # ------------------------------------------------------------------------------------------ comment
@@ -149,10 +150,19 @@ def _worth_a_comment(snapshot: Snapshot) -> bool:
     return all_planned(snapshot) or comment_due(snapshot) <= snapshot.now
 
 
+MOST_DOUBLINGS = 8
+"""From twenty seconds that leads to something under an hour and a half."""
+
+
 def comment_due(snapshot: Snapshot) -> datetime:
-    """From when on a comment says that planning goes on."""
+    """From when on a comment says that planning goes on, and how far it is: at growing intervals, for with many
+    projects every plan that ends would be one more write to the host (law 19)."""
     since = snapshot.memory.planning_since or snapshot.now
-    return since + timedelta(seconds=snapshot.limits.quiet_plan)
+    quiet, head = snapshot.limits.quiet_plan, snapshot.change.head_sha
+    said = [face.at for face in snapshot.memory.faces if face.at > since and face.head == head]
+    if not said:
+        return since + timedelta(seconds=quiet)
+    return said[-1] + timedelta(seconds=quiet * 2.0 ** min(len(said), MOST_DOUBLINGS))
 
 
 # ------------------------------------------------------------------------------------ short comments

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.core.decide.publishing import held_until, host_effects
+from bot.core.decide.publishing import comment_due, held_until, host_effects
 from bot.core.effects import MergeChange, PublishCheck, PublishComment, PublishDeployment, Say
 from bot.core.effectset import Action
 from bot.core.face.render import body_digest
@@ -177,3 +177,35 @@ def test_rules_may_merge_by_themselves_but_only_what_is_managed(build: SimpleNam
         affected=(), rules=auto, records=(build.a_record(),), published=Published(checks=(build.a_check_shown(),))
     )
     assert effects(nothing, MergeChange) == []
+
+
+def planning(build: SimpleNamespace, *shown: float, since: float = 1000, **fields: Any) -> Any:
+    """Plans have been running for ``since`` seconds; the comment told so this many seconds ago."""
+    faces = tuple(build.a_face({}, at=build.ago(each)) for each in shown)
+    running = (build.a_plan_run(state=RunState.RUNNING),)
+    return build.a_snapshot(plans=running, faces=faces, planning_since=build.ago(since), **fields)
+
+
+@pytest.mark.parametrize(
+    ("shown", "due"),
+    [((), 980), ((980,), 940), ((980, 940), 860), ((980, 940, 860), 700), ((2000,), 980)],
+)
+def test_while_plans_run_the_comment_tells_of_it_ever_more_rarely(
+    build: SimpleNamespace, shown: tuple[float, ...], due: float
+) -> None:
+    assert comment_due(planning(build, *shown)) == build.ago(due)
+
+
+def test_what_was_told_of_an_older_commit_does_not_delay_the_new_one(build: SimpleNamespace) -> None:
+    snapshot = planning(build, 5)
+    older = tuple(replace(face, head="0" * 40) for face in snapshot.memory.faces)
+    assert comment_due(build.remembering(snapshot, faces=older)) == build.ago(980)
+
+
+@pytest.mark.parametrize("due", [True, False])
+def test_while_plans_run_the_plan_check_goes_along_with_the_comment(build: SimpleNamespace, due: bool) -> None:
+    snapshot = planning(build, *(() if due else (5,)))
+    written = {type(effect) for effect in host_effects(snapshot, judge(snapshot))}
+    names = {effect.name for effect in host_effects(snapshot, judge(snapshot)) if isinstance(effect, PublishCheck)}
+    assert ("headgate/plan" in names) is due
+    assert (PublishComment in written) is due
