@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from serving import in_background
 
 from bot.core.errors import ToolFailed
 from bot.ports import Job
@@ -87,13 +87,8 @@ class Answer(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def backend() -> Iterator[Backend]:
-    server = Backend()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with in_background(Backend()) as server:
+        yield server
 
 
 @pytest.fixture

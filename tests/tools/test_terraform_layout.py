@@ -34,9 +34,9 @@ def calling(*sources: str) -> str:
 def test_what_nobody_calls_and_holds_something_is_a_root() -> None:
     tree = Files(
         {
-            "live/main.tf": calling("../shared/net"),
+            "live/main.tf": calling("../common/net"),
             "live/backend.tf": BACKEND,
-            "shared/net/main.tf": 'resource "terraform_data" "a" {}\n',
+            "common/net/main.tf": 'resource "terraform_data" "a" {}\n',
             "modules/unused/main.tf": 'resource "terraform_data" "a" {}\n',
             "empty/variables.tf": 'variable "x" {}\n',
             "broken/main.tf": "resource {{{",

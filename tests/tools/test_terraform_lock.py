@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+from serving import in_background
 
 from bot.core.errors import ToolFailed, ToolKilled
 from bot.ports import Job
@@ -115,13 +116,8 @@ def _plain(body: bytes, headers: Any) -> bytes:
 
 @pytest.fixture
 def bucket() -> Iterator[Bucket]:
-    server = Bucket()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with in_background(Bucket()) as server:
+        yield server
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def test_a_submodule_is_found() -> None:
     ("target", "rule"),
     [
         ("main.tf", "link"),
-        ("../shared/x", "link"),
+        ("../common/x", "link"),
         ("../../etc", "link-outside"),
         ("..", "link"),
         ("../..", "link-outside"),
