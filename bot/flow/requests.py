@@ -12,6 +12,9 @@ from bot.core.record import Command, Memory, Request
 KEPT = 200
 """Requests remembered per change; older judged ones are forgotten (the audit keeps them)."""
 
+MOST_EXPLAINED = 5
+"""Things in one comment that were not understood and are answered."""
+
 
 def absorb_comments(memory: Memory, instance: str, bot: str, now: datetime) -> Memory:
     """Store what new comments ask for. Our own comments, edited ones and quoted words ask for nothing."""
@@ -43,23 +46,18 @@ def _is_new(comment: Comment, seen: str) -> bool:
 
 def _requests(memory: Memory, comment: Comment, instance: str, bot: str, now: datetime) -> list[Request]:
     head = _head_seen(memory, comment.created_at)
-    found = []
+    asked = Request(f"{comment.id}.odd", comment.author, comment.created_at, head, None, absorbed_at=now)
+    found, odd = [], list[str]()
     names = tuple(dict.fromkeys(name for name in (bot, bot.removesuffix("[bot]"), instance) if name))
     for position, parsed in enumerate(parse(comment.body, bot_names=names)):
         command, answer = _understood(parsed)
-        if command is None and not answer:
+        if command is None:
+            odd += [answer] if answer else []
             continue
-        found.append(
-            Request(
-                id=f"{comment.id}.{position}",
-                author=comment.author,
-                at=comment.created_at,
-                head=head,
-                command=command,
-                answer=answer,
-                absorbed_at=now,
-            )
-        )
+        found.append(replace(asked, id=f"{comment.id}.{position}", command=command))
+    if odd:
+        # One answer for all of them: every answer is a comment that notifies everybody.
+        found.append(replace(asked, answer="\n".join(dict.fromkeys(odd[:MOST_EXPLAINED]))))
     return found
 
 

@@ -206,3 +206,11 @@ def test_a_plan_whose_command_is_killed_every_time_is_given_up_and_says_why(make
     assert "never came to an end, 3 times over" in world.face(pull)
     assert "killed" in world.face(pull)
     assert world.gate(pull) == "failure"
+
+
+def test_a_comment_of_odd_words_is_answered_once(world: Any) -> None:
+    pull = world.pull({"prod/web/wanted": "a=2\n"})
+    before = len(world.sayings(pull))
+    world.say(pull, "bo", "\n".join(f"@headgate word{number}" for number in range(20)))
+    (answer,) = world.sayings(pull)[before:]
+    assert answer.count("I don't know") == 5
