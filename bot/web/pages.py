@@ -13,7 +13,7 @@ from datetime import datetime
 import nh3
 from flask import Flask, Response, abort, jsonify, render_template, request
 from markdown_it import MarkdownIt
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from werkzeug.exceptions import NotFound
 
 from bot.core.config.server import rules_for
@@ -45,7 +45,20 @@ SECURITY_HEADERS = {
 }
 TAGS = nh3.ALLOWED_TAGS | {"details", "summary", "sub", "table", "thead", "tbody", "tr", "th", "td", "del", "input"}
 
-_markdown = MarkdownIt("commonmark", {"html": True, "breaks": True}).enable(["table", "strikethrough"])
+LINE_KINDS = {"+": "added", "-": "removed"}
+
+
+def _coloured(code: str, language: str, _: str) -> str:
+    """The lines of a diff, each known by its first character; other code as it is."""
+    if language != "diff":
+        return ""
+    lines = ((LINE_KINDS.get(line[:1]), escape(line)) for line in code.split("\n"))
+    return "\n".join(f'<span class="{kind}">{line}</span>' if kind else line for kind, line in lines)
+
+
+_markdown = MarkdownIt("commonmark", {"html": True, "breaks": True, "highlight": _coloured}).enable(
+    ["table", "strikethrough"]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,7 @@ def to_html(markdown: str) -> Markup:
         _markdown.render(markdown),
         tags=TAGS - {"img"},
         attributes={"a": {"href", "title"}, "code": {"class"}, "details": {"open"}, "td": {"align"}, "th": {"align"}},
+        allowed_classes={"span": set(LINE_KINDS.values())},
         url_schemes={"http", "https", "mailto"},
     )
     return Markup(cleaned)  # noqa: S704 - nh3 has just sanitised it

@@ -183,3 +183,11 @@ def test_hostile_markdown_becomes_nothing_that_acts(hostile: str) -> None:
 
 def test_lines_of_a_comment_are_lines_on_the_page_as_they_are_on_the_host() -> None:
     assert "<br>" in to_html("> first\n> second")
+
+
+def test_a_diffs_lines_are_coloured_and_nothing_else_is_let_through_for_it() -> None:
+    shown = str(to_html("```diff\n- <b>old</b>\n+ new\n  same\n```\n<span class='evil added'>x</span>"))
+    assert '<span class="removed">- &lt;b&gt;old&lt;/b&gt;</span>' in shown
+    assert '<span class="added">+ new</span>' in shown
+    assert "evil" not in shown
+    assert "<span" not in str(to_html("```\n- plain\n```"))
