@@ -18,8 +18,9 @@ MOST: Final = 15
 def guard_notices(selection: Selection) -> Iterator[str]:
     """One box of findings; nothing when there are none. What the target branch has too is no news, so it takes one
     line together: told at length on every change, it would teach people to look past the box."""
-    known = [each for each in selection.guard if each.standing and each.level is Level.NOTE]
-    found = sorted((each for each in selection.guard if each not in known), key=lambda each: ORDER.index(each.level))
+    known = [each for each in selection.guard if _no_news(each)]
+    news = (each for each in selection.guard if not _no_news(each))
+    found = sorted(news, key=lambda each: ORDER.index(each.level))
     lines = [_line(each) for each in found[:MOST]]
     if len(found) > MOST:
         lines.append(f"… and {len(found) - MOST} more findings of the static guard")
@@ -27,6 +28,10 @@ def guard_notices(selection: Selection) -> Iterator[str]:
         lines.append(_known(known))
     if lines:
         yield "\n".join(f"> {line}  " for line in lines)
+
+
+def _no_news(each: Judged) -> bool:
+    return each.standing and each.level is Level.NOTE
 
 
 def _known(known: list[Judged]) -> str:
