@@ -13,9 +13,11 @@ from bot.core.decide.planning import (
     given_up,
     needs_permission_to_plan,
     outdated,
+    over_quota,
     planned_sets,
     too_many,
 )
+from bot.core.decide.quotas import quota_reason
 from bot.core.effectset import EffectSet
 from bot.core.face.model import Danger
 from bot.core.face.render import dangers_fit
@@ -48,6 +50,7 @@ def judge(snapshot: Snapshot) -> Reason:
         "gate",
         (
             *_guard(snapshot),
+            *_quota(snapshot),
             *_plans(snapshot),
             *_order(snapshot),
             *leftovers.reasons(snapshot),
@@ -141,6 +144,13 @@ def _guard(snapshot: Snapshot) -> Iterable[Reason]:
         yield look_reason(found, given, eligible(snapshot))
 
 
+def _quota(snapshot: Snapshot) -> Iterable[Reason]:
+    """Said before the plans that wait for it, as it says more than each of them."""
+    reason = quota_reason(snapshot, over_quota(snapshot))
+    if reason is not None:
+        yield reason
+
+
 def _plans(snapshot: Snapshot) -> Iterable[Reason]:
     for each in snapshot.selection.affected:
         if each.standing is Standing.REMOVED:
@@ -159,8 +169,7 @@ def _plans(snapshot: Snapshot) -> Iterable[Reason]:
                 how=f"`/plan {name}`",
             )
         elif run is None or not run.state.over or run.state in (RunState.LOST, RunState.CANCELLED):
-            later = " when the deploy on its target has ended" if deploying_there(snapshot, each) else ""
-            yield Reason(rule, Status.PENDING, f"{name} is {'planned' if later else 'being planned'}{later}")
+            yield Reason(rule, Status.PENDING, f"{name} is {_when(snapshot, each, run)}")
         elif outdated(snapshot, run):
             yield Reason(
                 rule,
@@ -179,6 +188,14 @@ def _plans(snapshot: Snapshot) -> Iterable[Reason]:
             )
         else:
             yield Reason(rule, Status.APPROVED, f"{name} is planned")
+
+
+def _when(snapshot: Snapshot, each: Affected, run: Run | None) -> str:
+    if deploying_there(snapshot, each):
+        return "planned when the deploy on its target has ended"
+    if over_quota(snapshot) and (run is None or run.state.over):
+        return "planned when its turn comes"
+    return "being planned"
 
 
 def _last_words(run: Run | None) -> str:

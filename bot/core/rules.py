@@ -167,6 +167,9 @@ class Limits:
     advance_lease: float = 60.0
     shutdown_grace: float = 60.0
     runs: int = 4
+    plans_per_author: int = 1000
+    """Plans of one author's changes that may start within an hour; 0 for any number."""
+    plans_per_repository: int = 5000
     log_bytes: int = 10 * 2**20
     checkout_bytes: int = 2 * 2**30
     keep_days: int = 90

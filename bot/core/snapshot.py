@@ -37,6 +37,20 @@ class TargetFact:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """How many plans an author or a repository started of late, and how many it may: ``limits.plans_per_…``.
+
+    ``next_at`` is when one more may start; it means something once ``used`` has come to ``limit``.
+    """
+
+    setting: str
+    whose: str
+    used: int
+    limit: int
+    next_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class MergeFact:
     """How the host's merge looks on the target branch itself, read in the mirror.
 
@@ -78,6 +92,8 @@ class Snapshot:
     """Direct pushes to the target branch that no change explains, oldest first, as sentences."""
     people: Mapping[str, Permission] = field(default_factory=dict)
     """Who has which permission in the repository, as far as the host lets us list them (lower-cased login)."""
+    quotas: tuple[Quota, ...] = ()
+    """What this change's author and repository have used of their shares; empty where none is limited."""
     frozen: str = ""
     """Why deploys from the target branch are frozen (it was rewritten); empty when they are not."""
     paused: str = ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.core.config.server import rules_for
+from bot.core.decide.quotas import WINDOW
 from bot.core.effectset import EffectSet
 from bot.core.errors import HostBusy
 from bot.core.model import Change, ChangeRef, ChangeState, HostFacts, Permission, RepoRef
@@ -14,7 +15,7 @@ from bot.core.project import Selection
 from bot.core.record import Intent, IntentState, Memory
 from bot.core.rules import RepoRules
 from bot.core.runs import Run, RunState
-from bot.core.snapshot import MergeFact, Snapshot, TargetFact
+from bot.core.snapshot import MergeFact, Quota, Snapshot, TargetFact
 from bot.flow.requests import absorb_comments
 from bot.flow.selecting import Selector, settled
 from bot.flow.services import Services
@@ -245,8 +246,9 @@ def snapshot_of(
     runs = services.store.runs_of(ref)
     selection = memory.selection or Selection("", "", complete=False)
     settings = services.settings
+    now = services.clock.now()
     return Snapshot(
-        now=services.clock.now(),
+        now=now,
         ref=ref,
         rules=rules,
         environments={**settings.environments, **memory.tightened},
@@ -258,6 +260,7 @@ def snapshot_of(
         merge=merge,
         intents=services.store.intents_of(ref),
         rivals=_rivals(services, ref, selection),
+        quotas=_quotas(services, memory, now),
         people=view.people,
         frozen=services.store.frozen(ref.repo, memory.host.change.base_ref) if memory.host else "",
         paused=services.store.setting("paused") or "",
@@ -267,6 +270,24 @@ def snapshot_of(
         comment_limit=view.comment_limit,
         review_has_sha=view.review_has_sha,
     )
+
+
+def _quotas(services: Services, memory: Memory, now: datetime) -> tuple[Quota, ...]:
+    """What the author and the repository of an open change have used of their shares."""
+    if memory.host is None or memory.host.change.state is not ChangeState.OPEN:
+        return ()
+    change, limits = memory.host.change, services.settings.limits
+    shares = (
+        ("plans_per_author", change.author, change.author, limits.plans_per_author),
+        ("plans_per_repository", change.ref.repo.path, "", limits.plans_per_repository),
+    )
+    return tuple(_quota(services, change, share, now) for share in shares if share[-1])
+
+
+def _quota(services: Services, change: Change, share: tuple[str, str, str, int], now: datetime) -> Quota:
+    setting, whose, author, limit = share
+    at = services.store.plans_since(change.ref.repo, author, now - WINDOW, limit)
+    return Quota(setting, whose, len(at), limit, (at[-1] if at else now) + WINDOW)
 
 
 def public_url(services: Services) -> str:

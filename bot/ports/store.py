@@ -180,7 +180,13 @@ class Runs(Protocol):
         ...
 
     def queued_runs(self, environments: Sequence[str] | None, limit: int = 100) -> tuple[Run, ...]:
-        """Oldest first; deploys before plans. ``environments`` limits whose runs a worker may take."""
+        """Deploys before plans; plans of the repository first of which fewest run; oldest first. ``environments``
+        limits whose runs a worker may take."""
+        ...
+
+    def plans_since(self, repo: RepoRef, author: str, since: datetime, limit: int) -> tuple[datetime, ...]:
+        """When the newest plans after ``since`` were queued, newest first: of the author's changes (in all of the
+        host's repositories), or with an empty author of the repository's. At most ``limit``."""
         ...
 
     def active_runs(self) -> tuple[Run, ...]:

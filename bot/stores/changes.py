@@ -128,6 +128,11 @@ def by_merge(connection: Connection, repo: RepoRef, sha: str) -> ChangeRef | Non
     return found[0] if found else None
 
 
+def author_name(repo: RepoRef, login: str) -> str:
+    """A person among those of all hosts; hosts do not tell case apart in a login."""
+    return f"{repo.host}/{login.lower()}"
+
+
 def branch_of(connection: Connection, ref: str) -> str:
     """The branch that a change goes to; empty when it was never read."""
     return connection.execute(select(changes.c.base_ref).where(changes.c.ref == ref)).scalar_one_or_none() or ""
@@ -150,6 +155,7 @@ def _columns(memory: Memory, state: str) -> dict[str, Any]:
         change = memory.host.change
         columns["open"] = columns["open"] and change.state is ChangeState.OPEN
         columns |= {"head_sha": change.head_sha, "base_ref": change.base_ref, "merge_sha": change.merge_sha}
+        columns["author"] = author_name(change.ref.repo, change.author)
     if memory.merge is not None:
         columns["merge_sha"] = memory.merge.sha
     return columns

@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, case, exists, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, case, exists, func, or_, select, update
 
 from bot.core import codec
 from bot.core.errors import StoreConflict
-from bot.core.model import ChangeRef
+from bot.core.model import ChangeRef, RepoRef
 from bot.core.record import IntentState
 from bot.core.runs import Holder, PlanResult, Run, RunKind, RunState, Step
+from bot.stores.changes import author_name
 from bot.stores.database import upsert
 from bot.stores.schema import changes, freezes, intents, runs, targets
 
@@ -62,7 +63,7 @@ def of_change(connection: Connection, ref: ChangeRef) -> tuple[Run, ...]:
 
 
 def queued(connection: Connection, environments: Sequence[str] | None, limit: int) -> tuple[Run, ...]:
-    """What can be claimed now, deploys first. A deploy whose target is locked, whose branch is frozen, or whose
+    """What can be claimed now, deploys first, then plans of the repository of which fewest run. A deploy whose target is locked, whose branch is frozen, or whose
     turn has not come is left out: a hundred of them waiting for one target would else hide every other run."""
     deploys_first = case((runs.c.kind == RunKind.DEPLOY.value, 0), else_=1)
     query = select(*_COLUMNS).where(runs.c.state == RunState.QUEUED.value)
@@ -71,7 +72,25 @@ def queued(connection: Connection, environments: Sequence[str] | None, limit: in
     )
     if environments is not None:
         query = query.where(runs.c.environment.in_(list(environments)))
-    return _all(connection, query.order_by(deploys_first, runs.c.seq).limit(limit))
+    busy = _running_plans()
+    query = query.outerjoin(busy, busy.c.repo == runs.c.repo)
+    fewest_first = case((runs.c.kind == RunKind.DEPLOY.value, 0), else_=func.coalesce(busy.c.number, 0))
+    return _all(connection, query.order_by(deploys_first, fewest_first, runs.c.seq).limit(limit))
+
+
+def plans_since(
+    connection: Connection, repo: RepoRef, author: str, since: datetime, limit: int
+) -> tuple[datetime, ...]:
+    """When plans were queued after that moment, newest first and at most so many: of the author's changes on that
+    host, or (with no author) of the repository's."""
+    query = select(runs.c.created_at).where(runs.c.kind == RunKind.PLAN.value, runs.c.created_at > since)
+    if author:
+        query = query.join(changes, changes.c.ref == runs.c.change).where(
+            changes.c.author == author_name(repo, author)
+        )
+    else:
+        query = query.where(runs.c.repo == str(repo))
+    return tuple(connection.execute(query.order_by(runs.c.created_at.desc()).limit(limit)).scalars())
 
 
 def active(connection: Connection) -> tuple[Run, ...]:
@@ -118,6 +137,14 @@ def set_holder(connection: Connection, run: Run, holder: Holder) -> Run:
 def mark_applying(connection: Connection, run: Run, plan: PlanResult) -> Run:
     """Note that applying begins now, and what. Raises StoreConflict."""
     return save(connection, replace(held(connection, run), applying=True, plan=plan))
+
+
+def _running_plans() -> Any:
+    """Repository -> how many of its plans run now."""
+    running = select(runs.c.repo, func.count().label("number")).where(
+        runs.c.state.in_(ACTIVE), runs.c.kind == RunKind.PLAN.value
+    )
+    return running.group_by(runs.c.repo).subquery()
 
 
 def _target_locked() -> Any:

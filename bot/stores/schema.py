@@ -126,6 +126,7 @@ changes: Final = Table(
     Column("open", Boolean, nullable=False, default=True),
     Column("head_sha", Words, nullable=False, default=""),
     Column("base_ref", Words, nullable=False, default=""),
+    Column("author", Words, nullable=False, default="", server_default=""),
     Column("merge_sha", Words, nullable=False, default=""),
     Column("wake_at", Instant),
     Column("updated_at", Instant, nullable=False),
@@ -142,6 +143,7 @@ Index(
 )
 Index("change_wake", changes.c.wake_at)
 Index("change_updated", changes.c.updated_at)
+Index("change_author", changes.c.author)
 Index("change_open", changes.c.repo, changes.c.open)
 Index("change_head", changes.c.repo, changes.c.head_sha)
 Index("change_merge", changes.c.repo, changes.c.merge_sha)
@@ -166,6 +168,7 @@ runs: Final = Table(
     Column("document", Words, nullable=False),
 )
 Index("run_change", runs.c.change, runs.c.seq)
+Index("run_repo", runs.c.repo, runs.c.created_at)
 Index("run_state", runs.c.state, runs.c.kind, runs.c.seq)
 
 intents: Final = Table(

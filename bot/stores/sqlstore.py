@@ -148,6 +148,9 @@ class SqlStore:
     def queued_runs(self, environments: Sequence[str] | None, limit: int = 100) -> tuple[Run, ...]:
         return self._db.read(lambda c: runs.queued(c, environments, limit))
 
+    def plans_since(self, repo: RepoRef, author: str, since: datetime, limit: int) -> tuple[datetime, ...]:
+        return self._db.read(lambda c: runs.plans_since(c, repo, author, since, limit))
+
     def active_runs(self) -> tuple[Run, ...]:
         return self._db.read(runs.active)
 

@@ -47,6 +47,27 @@ def test_deploys_are_queued_before_plans_and_only_for_the_environments_asked_for
     assert [run.id for run in store.list_runs(kind=RunKind.DEPLOY)] == ["deploy"]
 
 
+def test_plans_of_the_repository_of_which_fewest_run_go_first_and_deploys_before_all(store, sample, planned):
+    elsewhere = ChangeRef(RepoRef("github", "acme/other"), 9)
+    planned(1, runs=(sample.run("a1"), sample.run("a2"), sample.run("a3")))
+    _claim(store, sample, "a1")
+    planned(2, runs=(replace(sample.run("b1"), change=elsewhere), sample.deploy("d", 2)))
+    assert [run.id for run in store.queued_runs(None)] == ["d", "b1", "a2", "a3"]
+
+
+def test_plans_are_counted_by_author_and_by_repository_newest_first(store, sample, planned):
+    late = sample.at + sample.minute
+    planned(1, runs=(sample.run("r1"), replace(sample.run("r2"), created_at=late), sample.deploy("d1")))
+    before = sample.at - sample.minute
+    assert store.plans_since(sample.repo, "", before, 9) == (late, sample.at)
+    assert store.plans_since(sample.repo, "Ada", before, 9) == (late, sample.at)
+    assert store.plans_since(sample.repo, "Ada", before, 1) == (late,)
+    assert store.plans_since(sample.repo, "", sample.at, 9) == (late,)
+    assert store.plans_since(sample.repo, "bo", before, 9) == ()
+    assert store.plans_since(RepoRef("gitlab", "acme/infra"), "ada", before, 9) == ()
+    assert store.plans_since(RepoRef("github", "acme/other"), "", before, 9) == ()
+
+
 def test_a_claimed_run_carries_holder_lease_and_a_token_nobody_had(store, sample, planned):
     planned(1, runs=(sample.run("r1"), sample.run("r2")))
     first, second = _claim(store, sample, "r1"), _claim(store, sample, "r2")

@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.core.decide.decision import decide
+from bot.core.decide.planning import over_quota
+from bot.core.decide.quotas import WINDOW
 from bot.core.effects import PublishCheck, StartRun
 from bot.core.effectset import Action, EffectSet
 from bot.core.guard.model import Finding, Judged, Level
@@ -151,11 +153,37 @@ def test_in_a_refusing_world_nothing_is_tried_before_its_time(
 
 
 @LAW
-@given(events=story, share=st.floats(0, 0.999), refuses=st.booleans())
+@given(events=story, plans=st.integers(1, 4))
+def test_never_more_plans_start_within_an_hour_than_the_operator_allows_and_waiting_ones_start_in_time(
+    new_world: Any, build: SimpleNamespace, events: list[Any], plans: int
+) -> None:
+    world = a_world(new_world, build)
+    world.share = plans
+    for event in events:
+        happen(world, build, event)
+        rest = world.settle()
+        started = [run.created_at for run in world.started if run.kind is RunKind.PLAN]
+        assert all(sum(at <= other < at + WINDOW for other in started) <= plans for at in started)
+        if over_quota(world.snapshot()):
+            before = len(started)
+            world.now = rest.wake_at
+            world.settle()
+            while not [run for run in world.started if run.kind is RunKind.PLAN][before:]:
+                # woken for something else first: a word due, a reminder
+                world.now = world.settle().wake_at
+                assert world.now is not None
+                if not over_quota(world.snapshot()):
+                    break
+        world.wait(1)
+
+
+@LAW
+@given(events=story, share=st.floats(0, 0.999), refuses=st.booleans(), plans=st.sampled_from((0, 0, 2)))
 def test_a_decision_stays_the_same_until_the_time_it_names(
-    new_world: Any, build: SimpleNamespace, events: list[Any], share: float, refuses: bool
+    new_world: Any, build: SimpleNamespace, events: list[Any], share: float, refuses: bool, plans: int
 ) -> None:
     world = a_world(new_world, build, refuses=refuses)
+    world.share = plans
     for event in events:
         happen(world, build, event)
         world.wait(1)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from bot.core.decide.decision import decide
+from bot.core.decide.quotas import WINDOW
 from bot.core.effects import (
     Decision,
     MergeChange,
@@ -27,7 +28,7 @@ from bot.core.project import Project
 from bot.core.record import CheckConclusion, CheckShown, Intent, IntentState, Memory, Refusal, Verb
 from bot.core.rules import Environment
 from bot.core.runs import Failure, FailureKind, Holder, PlanResult, Run, RunKind, RunState, Step
-from bot.core.snapshot import MergeFact, Snapshot, TargetFact
+from bot.core.snapshot import MergeFact, Quota, Snapshot, TargetFact
 
 STEPS = {
     "fail": Step.FAIL,
@@ -55,6 +56,7 @@ class World:
         self.sets: dict[str, EffectSet] = dict(self.base.sets)
         self.merge: MergeFact | None = None
         self.paused = self.frozen = ""
+        self.share = 0
         self.started: list[Run] = []
         self.pushes = self.comments = 0
 
@@ -68,7 +70,15 @@ class World:
         return replace(
             self.base, now=self.now, memory=self.memory, runs=tuple(self.runs), sets=self.sets, merge=self.merge,
             intents=tuple(self.intents), targets=facts, paused=self.paused, frozen=self.frozen,
+            quotas=self._quotas(),
         )  # fmt: skip
+
+    def _quotas(self) -> tuple[Quota, ...]:
+        """What of ``share`` plans an hour is used, as the store would count it."""
+        plans = (run.created_at for run in self.runs if run.kind is RunKind.PLAN)
+        counted = sorted((at for at in plans if at > self.now - WINDOW), reverse=True)[: self.share]
+        next_at = (counted[-1] if counted else self.now) + WINDOW
+        return (Quota("plans_per_author", "ann", len(counted), self.share, next_at),) if self.share else ()
 
     def round(self) -> Decision:
         """Decide once and carry it out."""

@@ -52,6 +52,20 @@ def test_telling_how_far_slow_plans_are_costs_far_fewer_calls_than_there_are_pro
     assert calls <= 30
 
 
+def test_an_author_who_pushes_too_often_waits_and_nobody_else_does(make_world: Callable[..., Any]) -> None:
+    world = make_world()
+    world.change_limits(plans_per_author=3)
+    first = world.pull({"prod/web/wanted": "a=2\n"})
+    for value in range(3, 6):
+        world.push(first, {"prod/web/wanted": f"a={value}\n"})
+    other = world.pull({"prod/db/wanted": "size=2\n"}, author="bo")
+
+    assert len(world.run_states(first, RunKind.PLAN)) == 3
+    assert "1 plan waits: dee had 3 within an hour, which is the limit; it goes on at" in world.face(first)
+    assert len(world.run_states(other, RunKind.PLAN)) == 1
+    assert "plan waits" not in world.face(other)
+
+
 @pytest.mark.slow
 def test_a_burst_of_deliveries_ends_in_one_comment_and_plans_of_the_newest(world: Any) -> None:
     pull = world.pull({"prod/web/wanted": "a=2\n"})

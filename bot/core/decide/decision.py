@@ -12,8 +12,9 @@ from bot.core.decide.claiming import claim_effects
 from bot.core.decide.deploying import deploy_effects, merge_effects
 from bot.core.decide.gating import gate_effects
 from bot.core.decide.guarding import guard_effects
-from bot.core.decide.planning import plan_effects
+from bot.core.decide.planning import over_quota, plan_effects
 from bot.core.decide.publishing import comment_due, held_until, host_effects
+from bot.core.decide.quotas import spent
 from bot.core.decide.requests import request_effects
 from bot.core.decide.telling import reminder_times, tell_effects
 from bot.core.effects import Decision
@@ -45,5 +46,7 @@ def _wake_at(snapshot: Snapshot) -> datetime | None:
     times = [*held_until(snapshot), *reminder_times(snapshot)]
     if snapshot.memory.planning_since is not None:
         times.append(comment_due(snapshot))
+    if over_quota(snapshot) and (quota := spent(snapshot)):
+        times.append(quota.next_at)
     later = [time for time in times if time > snapshot.now]
     return min(later) if later else None

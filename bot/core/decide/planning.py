@@ -6,6 +6,7 @@ import hashlib
 import itertools
 from dataclasses import replace
 
+from bot.core.decide.quotas import room
 from bot.core.effects import CancelRun, NotePlanning, StartRun, StateEffect
 from bot.core.effectset import EffectSet
 from bot.core.guard.judging import denials
@@ -50,14 +51,26 @@ def plan_effects(snapshot: Snapshot) -> tuple[StateEffect, ...]:
         for run in snapshot.runs
         if run.kind is RunKind.PLAN and not run.state.over and (run.project.name, run.digest) not in keys
     ]
-    effects += [StartRun(run) for each in wanted if (run := _next_run(snapshot, each)) is not None]
+    missing = _missing_runs(snapshot, wanted)
+    starting = missing[: room(snapshot, len(missing))]
+    effects += [StartRun(run) for run in starting]
     waiting = any(not run.state.over for run in snapshot.runs if run.kind is RunKind.PLAN) or _put_off(snapshot)
-    starting = any(isinstance(effect, StartRun) for effect in effects)
+    waiting = waiting or len(missing) > len(starting)
     if (waiting or starting) and snapshot.memory.planning_since is None:
         effects.append(NotePlanning(snapshot.now))
     elif not waiting and not starting and snapshot.memory.planning_since is not None:
         effects.append(NotePlanning(None))
     return tuple(effects)
+
+
+def _missing_runs(snapshot: Snapshot, wanted: tuple[Affected, ...]) -> tuple[Run, ...]:
+    return tuple(run for each in wanted if (run := _next_run(snapshot, each)) is not None)
+
+
+def over_quota(snapshot: Snapshot) -> int:
+    """How many plans that are missing may not be started yet, as too many were of late."""
+    missing = len(_missing_runs(snapshot, _wanted(snapshot)))
+    return missing - room(snapshot, missing)
 
 
 def _wanted(snapshot: Snapshot) -> tuple[Affected, ...]:
@@ -207,7 +220,7 @@ def planned_fingerprints(snapshot: Snapshot) -> dict[str, str]:
 def all_planned(snapshot: Snapshot) -> bool:
     """Nothing is queued, running or put off, and every project that should be planned was tried."""
     return (
-        not any(isinstance(effect, StartRun) for effect in plan_effects(snapshot))
+        not _missing_runs(snapshot, _wanted(snapshot))
         and all(run.state.over for run in snapshot.runs if run.kind is RunKind.PLAN)
         and not _put_off(snapshot)
     )

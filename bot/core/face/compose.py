@@ -56,6 +56,9 @@ def _headline(snapshot: Snapshot, verdict: Reason) -> str:
         names = both([plain(review.author) for review in dropped])
         return f"⛔ The approval of {names} no longer counts: the plan is not what {_they(len(dropped))} saw"
     blockers = verdict.blockers()
+    quota = next((reason for reason in blockers if reason.rule == "quota"), None)
+    if quota is not None:
+        return f"⏸ {plain_keeping_code(quota.text)}"
     if not all_planned(snapshot):
         return "⏳ Planning"
     if verdict.status is Status.DENIED:
