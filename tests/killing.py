@@ -140,18 +140,22 @@ class Killer:
 
 
 class Reviewer:
-    """Approves what the comment shows, and again when it shows something else: a plan made again after an earlier
-    deploy on the target is another plan."""
+    """Approves what the comment shows, and again when it shows something else (a plan made again after an earlier
+    deploy on the target is another plan) or still asks a while later: hosts tell times in whole seconds, so a word
+    given in the very second in which the comment changed counts for neither plan."""
+
+    PATIENCE = 3.0
 
     def __init__(self, world: Any, pull: Any) -> None:
-        self._world, self._pull, self._seen = world, pull, ""
+        self._world, self._pull, self._seen, self._at = world, pull, "", 0.0
 
     def looks(self) -> str:
         """The gate's state, after a look at the comment."""
         face = self._world.face(self._pull)
-        if ("Waiting for" in face or "no longer counts" in face) and face != self._seen:
+        new = face != self._seen or time.monotonic() > self._at + self.PATIENCE
+        if ("Waiting for" in face or "no longer counts" in face) and new:
             self._pull.approve("bo")
-            self._seen = face
+            self._seen, self._at = face, time.monotonic()
         return str(self._world.gate(self._pull))
 
 

@@ -158,13 +158,22 @@ def _uncovered(snapshot: Snapshot, review: Review, current: Mapping[str, EffectS
     faces = faces_before(snapshot, review)
     if not faces:
         return NOT_SHOWN
-    for face in faces:
-        if survive is Survival.SAME_HEAD and face.head != snapshot.change.head_sha:
-            return f"given for `{face.head[:7]}`, which was pushed over"
-        for project, effects in current.items():
-            shown = snapshot.sets.get(face.effects.get(project, ""))
-            if shown is None or not covers(shown, effects):
-                return f"the plan of {project} now does something it did not show"
+    *earlier, newest = faces
+    if why := _shows_other(snapshot, newest, current, survive):
+        return why
+    if any(_shows_other(snapshot, face, current, survive) for face in earlier):
+        return "given in the very second in which the comment changed, so nobody can tell for which plan"
+    return ""
+
+
+def _shows_other(snapshot: Snapshot, face: FaceShown, current: Mapping[str, EffectSet], survive: Survival) -> str:
+    """What of the present effects this face did not show; empty when it showed them all."""
+    if survive is Survival.SAME_HEAD and face.head != snapshot.change.head_sha:
+        return f"given for `{face.head[:7]}`, which was pushed over"
+    for project, effects in current.items():
+        shown = snapshot.sets.get(face.effects.get(project, ""))
+        if shown is None or not covers(shown, effects):
+            return f"the plan of {project} now does something it did not show"
     return ""
 
 

@@ -63,8 +63,9 @@ def of_change(connection: Connection, ref: ChangeRef) -> tuple[Run, ...]:
 
 
 def queued(connection: Connection, environments: Sequence[str] | None, limit: int) -> tuple[Run, ...]:
-    """What can be claimed now, deploys first, then plans of the repository of which fewest run. A deploy whose target is locked, whose branch is frozen, or whose
-    turn has not come is left out: a hundred of them waiting for one target would else hide every other run."""
+    """What can be claimed now, deploys first, then plans of the repository of which fewest run. A deploy whose
+    target is locked, whose branch is frozen, or whose turn has not come is left out: a hundred of them waiting for
+    one target would else hide every other run."""
     deploys_first = case((runs.c.kind == RunKind.DEPLOY.value, 0), else_=1)
     query = select(*_COLUMNS).where(runs.c.state == RunState.QUEUED.value)
     query = query.where(

@@ -130,6 +130,17 @@ def test_every_face_of_the_reviews_second_must_cover(build: SimpleNamespace) -> 
     assert counting(build, reviews=(review,), faces=(before, within), known=(other,)).dropped == (review,)
 
 
+def test_a_word_in_the_very_second_in_which_the_comment_changed_counts_for_neither_plan_and_says_so(
+    build: SimpleNamespace,
+) -> None:
+    review = build.a_review(submitted_at=build.ago(1000))
+    other = build.an_effect_set(build.an_effect("aws_bucket.other"))
+    faces = (build.a_face({"app": other}), build.a_face(at=build.ago(999.9)))
+    found = counting(build, reviews=(review,), faces=faces, known=(other,))
+    assert found.dropped == (review,)
+    assert "very second" in found.ignored[0][1]
+
+
 def test_a_review_without_a_commit_goes_by_time_alone(build: SimpleNamespace) -> None:
     assert counting(build, reviews=(build.a_review(sha=""),)).counted
 

@@ -73,6 +73,12 @@ def over_quota(snapshot: Snapshot) -> int:
     return missing - room(snapshot, missing)
 
 
+def held_by_quota(snapshot: Snapshot) -> bool:
+    """All that could be started has ended, and the rest may not be yet."""
+    over = all(run.state.over for run in snapshot.runs if run.kind is RunKind.PLAN)
+    return over and over_quota(snapshot) > 0
+
+
 def _wanted(snapshot: Snapshot) -> tuple[Affected, ...]:
     """Affected projects to plan (what a removed one owns is counted): of an open change, or of a merge that
     bypassed the gate (to show its effects)."""

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from bot.core.decide.deploying import Stage, positions
 from bot.core.decide.gating import gate_open
-from bot.core.decide.planning import all_planned, planned_fingerprints
+from bot.core.decide.planning import all_planned, held_by_quota, planned_fingerprints
 from bot.core.effects import (
     HostEffect,
     MergeChange,
@@ -147,7 +147,7 @@ def _worth_a_comment(snapshot: Snapshot) -> bool:
     stands = bool(snapshot.memory.published.pages)
     if not (selection.affected or selection.problems or selection.conflicts or stands):
         return False
-    return all_planned(snapshot) or comment_due(snapshot) <= snapshot.now
+    return all_planned(snapshot) or held_by_quota(snapshot) or comment_due(snapshot) <= snapshot.now
 
 
 MOST_DOUBLINGS = 8

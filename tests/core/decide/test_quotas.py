@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from bot.core.decide.decision import decide
-from bot.core.decide.planning import all_planned, over_quota, plan_effects
+from bot.core.decide.planning import all_planned, held_by_quota, over_quota, plan_effects
 from bot.core.decide.quotas import quota_reason, room, spent
-from bot.core.effects import NotePlanning, StartRun
+from bot.core.effects import NotePlanning, PublishComment, StartRun
 from bot.core.face.compose import compose
 from bot.core.gate import judge
+from bot.core.runs import RunState
 from bot.core.snapshot import Quota
 from bot.core.verdict import Status
 
@@ -65,6 +66,14 @@ def test_the_comment_says_whose_share_it_is_until_when_and_what_may_be_done(buil
     assert "2 plans wait: ann had 3 within an hour, which is the limit; it goes on at" in reason.text
     assert "**⏸ 2 plans wait: ann had 3 within an hour" in compose(snapshot, verdict).headline
     assert "net is planned when its turn comes" in [each.text for each in verdict.blockers()]
+
+
+def test_people_are_told_at_once_when_nothing_else_is_on_its_way(build: SimpleNamespace) -> None:
+    snapshot = two_missing(build, used(build, 3))
+    running = replace(snapshot, runs=(build.a_plan_run(state=RunState.RUNNING),))
+    assert (held_by_quota(snapshot), held_by_quota(running)) == (True, False)
+    told = decide(replace(snapshot, memory=replace(snapshot.memory, planning_since=build.NOW))).host
+    assert [effect for effect in told if isinstance(effect, PublishComment)]
 
 
 def test_a_change_whose_plans_are_all_there_does_not_care_about_shares(build: SimpleNamespace) -> None:
