@@ -122,7 +122,8 @@ class World:
     """Everything of one story."""
 
     def __init__(self, tmp: Path, *, mode: str = "enforce", approvals: int = 1, rules: str = "", prod: str = "",
-                 config: str = CONFIG, files: dict[str, str] | None = None) -> None:  # fmt: skip
+                 config: str = CONFIG, files: dict[str, str] | None = None,
+                 operator: str = GATED) -> None:  # fmt: skip
         self.text = config
         self.live = tmp / "live"
         self.live.mkdir()
@@ -144,7 +145,7 @@ class World:
         for name, value in (("token", token), ("hook", "hook-secret"), ("chat", "chat-secret")):
             (tmp / name).write_text(value)
         self.token = token
-        gated = GATED.format(
+        gated = operator.format(
             live=self.live, chat=self.room.url, mode=mode, approvals=approvals, rules=rules, prod=prod
         )
         self.config = server_settings(tmp, self.forge, gated, instance="story")

@@ -1,0 +1,151 @@
+"""An attack: what somebody hostile puts into a change, what must not come of it, and which layers stop it.
+
+To add one: write it into the file of its theme (``on_files.py``, ``on_processes.py`` …, each ends in a tuple
+``ATTACKS``), and for a new theme add one line to ``registry.py``. Its fields:
+
+* ``files``: the change's files (None deletes). ``@word@`` in them is replaced by ``Ground.names`` (``@tcp@`` is the
+  port of a listener, ``@file@`` a secret file of the host, …), so attackers know where things are. ``box(code)`` makes
+  the change whose plan program is this Python; it may call ``loot(data)``, which tells of each canary found in
+  ``data`` by a digest that no redactor knows.
+* ``steps``: what people do after the change was opened, one after the other (``says("ann", "/ok-to-plan …")``).
+* ``harmed(scene)``: whether what must not happen has happened. ``took("file")`` says that a canary of
+  ``Ground.canaries`` was read, ``heard("tcp")`` that a listener was reached.
+* ``stopped_by``: **each** of these layers alone is enough to stop it, and it succeeds when exactly all of them are
+  off. The tests try both. So an attack proves of a layer that it stops something if that layer is the only one here.
+
+A new layer is a member of ``Layer`` and a line of ``SWITCHES`` in ``layers.py``. ``docs/attacks.md`` is made from all
+this by ``PYTHONPATH=.:tests python -m attacks.page``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from attacks.ground import Ground
+from attacks.layers import Layer
+from attacks.outside import digest
+
+from bot.forge import PullStory
+
+PRELUDE: Final = """\
+import ctypes, hashlib, os, re, socket, stat, subprocess, sys, time
+def loot(data):
+    data = data if isinstance(data, bytes) else data.encode()
+    for word in set(re.findall(rb"canary-[a-z]+-[0-9a-f]{24}", data)):
+        print("loot", hashlib.sha256(word).hexdigest()[:40], file=sys.stderr, flush=True)
+def read(path):
+    try:
+        with open(path, "rb") as file: return file.read(2**22)
+    except OSError: return b""
+libc = ctypes.CDLL(None, use_errno=True)
+"""
+PLANNED: Final = "\nprint('{\"changes\": []}')\n"
+
+
+@dataclass(slots=True)
+class Scene:
+    """An attack under way: its ground, its change, and what it left to look at."""
+
+    ground: Ground
+    pull: PullStory
+
+    @property
+    def words(self) -> str:
+        """Everything that anybody can read of the change."""
+        return self.ground.words(self.pull)
+
+
+Step = Callable[[Scene], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """One attack; see above."""
+
+    name: str
+    tries: str
+    files: Mapping[str, str | None]
+    harmed: Callable[[Scene], bool]
+    stopped_by: frozenset[Layer]
+    author: str = "dee"
+    fork: bool = False
+    """Whether the author works in a fork."""
+    steps: tuple[Step, ...] = ()
+    limits: Mapping[str, float] = field(default_factory=dict)
+    """Limits of the operator that this attack runs into, so that it need not take long."""
+    missing: Callable[[], str] = lambda: ""
+    """Why it cannot be tried here; empty when it can."""
+
+    @contextlib.contextmanager
+    def staged(self, ground: Ground) -> Iterator[Scene]:
+        """The change on the forge, planned by the real bot and everything settled; closed again at the end."""
+        ground.outside.reset()
+        with ground.limited(self.limits):
+            pull = self._opened(ground)
+            scene = Scene(ground, pull)
+            try:
+                for step in self.steps:
+                    step(scene)
+                    ground.settle()
+                yield scene
+            finally:
+                if pull.state == "open":
+                    pull.close("ann")
+                    ground.settle()
+
+    def _opened(self, ground: Ground) -> PullStory:
+        files = {path: text and _told(text, ground.names) for path, text in self.files.items()}
+        if not self.fork:
+            return ground.pull(files, title=self.name, author=self.author)
+        branch = f"topic-{len(ground.repo.pulls()) + 1}"
+        ground.fork(self.author).commit(branch, files=files, author=self.author, message=self.name)
+        pull = ground.repo.open_pull(self.name, head=f"{self.author}:{branch}", author=self.author)
+        ground.settle()
+        return pull
+
+
+def _told(text: str, names: Mapping[str, str]) -> str:
+    for name, value in names.items():
+        text = text.replace(f"@{name}@", value)
+    return text
+
+
+# ----------------------------------------------------------------------------------- what attacks are made of
+
+
+def box(code: str, environment: str = "dev") -> dict[str, str | None]:
+    """A change that replaces the program with which a project is planned."""
+    return {f"{environment}/box/plan.py": PRELUDE + code + PLANNED}
+
+
+def took(*names: str) -> Callable[[Scene], bool]:
+    """Whether one of these canaries was read."""
+
+    def harmed(scene: Scene) -> bool:
+        words = scene.words
+        return any(digest(scene.ground.canaries[name]) in words for name in names)
+
+    return harmed
+
+
+def heard(name: str) -> Callable[[Scene], bool]:
+    """Whether this listener was reached."""
+    return lambda scene: scene.ground.outside.ears.has_heard(name)
+
+
+def spoiled(scene: Scene) -> bool:
+    """Whether a file of the host was written."""
+    return scene.ground.outside.spoiled
+
+
+def says(who: str, text: str) -> Step:
+    """Somebody writes a comment; ``{head}`` in it stands for the change's commit."""
+    return lambda scene: scene.ground.say(scene.pull, who, text.replace("{head}", scene.pull.head_sha))
+
+
+def by(*layers: Layer) -> frozenset[Layer]:
+    """Each of these alone stops it."""
+    return frozenset(layers)

@@ -1,0 +1,142 @@
+"""Where attacks take place: a world with the real bot, real isolation and real tools, and things worth stealing."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from attacks.layers import AROUND_A_COMMAND, SWITCHES, Layer, loosened
+from attacks.outside import Outside, canary
+from worlds import CONFIG, World
+
+from bot.core.model import ChangeRef
+from bot.core.rules import Settings
+from bot.forge import PullStory, RepoStory
+from bot.ports import Confinement, Sandbox
+from bot.work.jobs import Jobs
+
+OPERATOR: Final = """\
+repositories:
+  - {{match: github/acme/infra, branches: [main], mode: {mode},
+     environments: {{prod: ["prod/**"], net: ["net/**"], dev: ["**"]}}{rules}}}
+sandbox: {{processes: 100, memory: 512MiB, disk: 48MiB}}
+environments:
+  dev: {{approvals: 0,
+        plan: {{env: {{LIVE: "{live}", PLAN_KEY: {{file: plan.key}}}},
+               readable: ["{live}", "{live}/../outside/granted"]}},
+        deploy: {{env: {{LIVE: "{live}", PLAN_KEY: {{file: plan.key}}, DEPLOY_KEY: {{file: deploy.key}}}},
+                 writable: ["{live}"]}}}}
+  net: {{approvals: 0, network: ["169.254.169.254:80", "localhost:@TCP@"]}}
+  prod: {{approvals: {approvals}, after: [dev],
+         plan: {{env: {{LIVE: "{live}", PROD_KEY: {{file: prod.key}}}}, readable: ["{live}"]}},
+         deploy: {{env: {{LIVE: "{live}"}}, writable: ["{live}"]}}{prod}}}
+chat:
+  - {{to: {{webhook: {{url: "{chat}", secret_file: chat}}}}}}
+"""
+
+BOX: Final = """\
+  - {{name: {name}-box, path: {name}/box, tool: command, environment: {name},
+     plan: ["python3", "plan.py"], apply: ["python3", "apply.py"]}}
+"""
+SITE: Final = """\
+  - {name: site, path: dev/site, tool: ansible, environment: dev, playbook: site.yml, inventory: [hosts.ini]}
+"""
+PROJECTS: Final = (
+    CONFIG
+    + BOX.format(name="dev")
+    + BOX.format(name="net")
+    + "  - {name: tf, path: dev/tf, tool: terraform, environment: dev}\n"
+    + SITE
+)
+NOTHING: Final = "print('{\"changes\": []}')\n"
+FILES: Final = {
+    "dev/box/plan.py": NOTHING,
+    "dev/box/apply.py": "",
+    "net/box/plan.py": NOTHING,
+    "net/box/apply.py": "",
+    "dev/tf/main.tf": 'resource "terraform_data" "a" {\n  input = "1"\n}\n',
+    "dev/site/site.yml": "- hosts: web\n  gather_facts: false\n  tasks:\n    - ansible.builtin.debug: {msg: hello}\n",
+    "dev/site/hosts.ini": "[web]\nw1 ansible_host=192.0.2.1\n",
+}
+"""What the target branch has: harmless projects, for changes to turn into something else."""
+
+
+class Ground(World):
+    """A world whose services can be composed without some of their layers."""
+
+    def __init__(self, folder: Path) -> None:
+        self.outside = Outside(folder / "outside")
+        self.secrets = {name: canary(name) for name in ("plan", "deploy", "prod")}
+        for name, value in self.secrets.items():
+            (folder / f"{name}.key").write_text(value)
+        operator = OPERATOR.replace("@TCP@", str(self.outside.ears.tcp))
+        self.walls_off: frozenset[Layer] = frozenset()
+        super().__init__(folder, config=PROJECTS, files=FILES, operator=operator)
+        self.folder = folder
+        self._log_of = self.wiring.log_reader(self.store)
+        self._forks: dict[str, RepoStory] = {}
+        self.services = replace(self.services, sandbox=self.sandbox)
+        self.jobs = Jobs(self.services, self.runs)  # type: ignore[arg-type]
+
+    def sandbox(self, wanted: Confinement) -> Sandbox:
+        """What wiring makes, less the walls that are off."""
+        real = self.wiring.sandbox(wanted)
+        off = self.walls_off & AROUND_A_COMMAND
+        return loosened(real, wanted, off, self.wiring.settings.path) if off else real
+
+    def compose(self, patch: pytest.MonkeyPatch, settings: Settings, **services: Any) -> None:
+        """Other settings (and services) until the patch is undone."""
+        patch.setattr(self.wiring, "settings", settings)
+        patch.setattr(self, "services", replace(self.services, settings=settings, **services))
+        patch.setattr(self, "jobs", Jobs(self.services, self.runs))  # type: ignore[arg-type]
+
+    @contextlib.contextmanager
+    def without(self, layers: Iterable[Layer]) -> Iterator[None]:
+        """Everything as it is, less exactly these layers."""
+        with pytest.MonkeyPatch.context() as patch:
+            for layer in sorted(layers, key=lambda each: each.name):
+                SWITCHES[layer](self, patch)
+            yield
+
+    @contextlib.contextmanager
+    def limited(self, limits: Mapping[str, float]) -> Iterator[None]:
+        """The operator's limits, some of them lower for a while."""
+        with pytest.MonkeyPatch.context() as patch:
+            settings = self.services.settings
+            if limits:
+                self.compose(patch, replace(settings, limits=replace(settings.limits, **limits)))  # type: ignore[arg-type]
+            yield
+
+    def fork(self, login: str) -> RepoStory:
+        """Somebody's fork of the repository."""
+        if login not in self._forks:
+            self._forks[login] = self.repo.fork(login)
+        return self._forks[login]
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """What attackers are told."""
+        return {**self.outside.names, "data": str(self.folder / "data"), "root": str(self.folder)}
+
+    @property
+    def canaries(self) -> Mapping[str, str]:
+        """Every secret that may be taken."""
+        return {**self.outside.canaries, **self.secrets}
+
+    def words(self, pull: PullStory) -> str:
+        """Everything that anybody can read of a change: comments, checks, logs, effects."""
+        memory = self.memory(pull)
+        said = [comment.body for comment in pull.comments] + [repr(pull.checks()), repr(memory)]
+        for run in self.store.runs_of(ChangeRef(self.repo_ref, pull.number)):
+            said += [self._log_of(run.id, -1)[0], repr(run.plan), repr(run.failure)]
+            if run.plan is not None:
+                said.append(repr(self.store.effect_sets((run.plan.fingerprint,))))
+        return "\n".join(said)
+
+    def stop(self) -> None:
+        super().stop()
+        self.outside.close()

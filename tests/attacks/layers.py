@@ -1,0 +1,214 @@
+"""The layers that stop attacks, and how each is left out, for tests alone: no setting of the product does this.
+
+A switch composes the same services without one layer (another enclosure, no bounds, an empty redactor …) or uses an
+operator's setting that exists anyway. It is given the ground and the monkeypatch that undoes it.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+import bot.core.decide.planning
+from bot.core.guard.model import Level
+from bot.core.guard.rules import RULES
+from bot.core.rules import Grant, Settings
+from bot.ports import Confinement, Executed, Execution, Sandbox
+from bot.sandbox import enclosure as walls
+from bot.sandbox.egress import Egress
+from bot.sandbox.enclosure import Enclosure
+from bot.sandbox.process import ProcessSandbox
+from bot.sandbox.watchdog import Bounds
+
+if TYPE_CHECKING:
+    from attacks.ground import Ground
+
+HUGE: Final = 2**40
+
+
+class Layer(enum.Enum):
+    """What stands between a change and what it wants; the value is how the documents call it."""
+
+    CONSENT = "strangers' consent"
+    GUARD = "static guard"
+    MOUNTS = "mount walls"
+    PROCESSES = "process walls"
+    NETWORK = "network walls"
+    EGRESS = "the proxy's judgement"
+    PRIVILEGE = "no privilege"
+    SECCOMP = "seccomp filter"
+    BOUNDS = "bounds"
+    ENVIRONMENT = "clean environment"
+    CREDENTIALS = "credentials per step"
+    STRANGERS = "nothing for strangers"
+
+
+Switch = Callable[["Ground", pytest.MonkeyPatch], None]
+
+
+# -------------------------------------------------------------------------------------- around a command
+
+AROUND_A_COMMAND: Final = frozenset(
+    {
+        Layer.MOUNTS,
+        Layer.PROCESSES,
+        Layer.NETWORK,
+        Layer.EGRESS,
+        Layer.PRIVILEGE,
+        Layer.SECCOMP,
+        Layer.BOUNDS,
+        Layer.ENVIRONMENT,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Loosened(Enclosure):
+    """Walls of which some are missing."""
+
+    without: frozenset[Layer] = frozenset()
+
+    def words(self, execution: Execution, program: str, box: Path, *, status: int, filter_: int | None) -> list[str]:
+        """The same words, less the filter's."""
+        kept = None if Layer.SECCOMP in self.without else filter_
+        return Enclosure.words(self, execution, program, box, status=status, filter_=kept)
+
+    def _walls(self, execution: Execution) -> Iterator[str]:
+        dropped: dict[str, int] = {}
+        if Layer.PROCESSES in self.without:
+            dropped |= dict.fromkeys(("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"), 1)
+            dropped |= {"--hostname": 2}
+        if Layer.NETWORK in self.without:
+            dropped |= {"--unshare-net": 1}
+        if Layer.PRIVILEGE in self.without:
+            dropped |= {"--unshare-user": 1, "--uid": 2, "--gid": 2, "--cap-drop": 2}
+            yield from ("--cap-add", "ALL")
+        yield from _less(Enclosure._walls(self, execution), dropped)
+
+    def _system(self, program: str, execution: Execution, box: Path) -> Iterator[str]:
+        proc = ("--ro-bind", "/proc", "/proc") if Layer.PROCESSES in self.without else ("--proc", "/proc")
+        if Layer.MOUNTS in self.without:
+            yield from ("--bind", "/", "/", *proc)
+            return
+        words = list(Enclosure._system(self, program, execution, box))
+        place = words.index("--proc")
+        yield from (*words[:place], *proc, *words[place + 2 :])
+
+
+def _less(words: Iterable[str], dropped: Mapping[str, int]) -> Iterator[str]:
+    """Without these options and what follows them (their length in words)."""
+    skip = 0
+    for word in words:
+        skip = skip or dropped.get(word, 0)
+        if not skip:
+            yield word
+        skip = max(skip - 1, 0)
+
+
+class Unjudged(Egress):
+    """A proxy that connects to whatever it is asked for."""
+
+    def _connected(self, host: str, port: int | None) -> socket.socket:
+        return socket.create_connection((host, port or 443), 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Inheriting:
+    """A sandbox whose commands get the worker's own variables too."""
+
+    inner: Sandbox
+
+    def run(self, execution: Execution) -> Executed:
+        """With everything this process has."""
+        return self.inner.run(replace(execution, env={**os.environ, **execution.env}))
+
+    def find(self, word: str) -> str:
+        """The same file."""
+        return self.inner.find(word)
+
+
+def loosened(real: Sandbox, wanted: Confinement, without: frozenset[Layer], path: str) -> Sandbox:
+    """The sandbox that wiring made for a run, less some layers."""
+    assert isinstance(real, ProcessSandbox)
+    around, egress = real._enclosure, real._egress
+    if around is not None:
+        around = Loosened(
+            around.run_id, around.tree, around.readable, around.writable, around.host_network, without=without
+        )
+    if egress is not None and Layer.EGRESS in without:
+        egress = Unjudged(wanted.network.destinations, wanted.log)
+    made = ProcessSandbox(
+        log=wanted.log,
+        redactor=wanted.redactor,
+        cancelled=wanted.stopped,
+        path=path,
+        enclosure=around,
+        bounds=Bounds() if Layer.BOUNDS in without else real._bounds,
+        egress=egress,
+    )
+    return Inheriting(made) if Layer.ENVIRONMENT in without else made
+
+
+def _loosen(layer: Layer) -> Switch:
+    def switch(ground: Ground, patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(ground, "walls_off", ground.walls_off | {layer})
+
+    return switch
+
+
+def _no_bounds(ground: Ground, patch: pytest.MonkeyPatch) -> None:
+    _loosen(Layer.BOUNDS)(ground, patch)
+    patch.setattr(walls, "TMP_BYTES", HUGE)
+    patch.setattr(walls, "SHARED_BYTES", HUGE)
+    settings = ground.services.settings
+    ground.compose(patch, replace(settings, limits=replace(settings.limits, log_bytes=HUGE, plan_timeout=60.0)))
+
+
+# --------------------------------------------------------------------------------------- before and after
+
+
+def _no_consent(ground: Ground, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(bot.core.decide.planning, "needs_permission_to_plan", lambda snapshot: None)
+
+
+def _no_guard(ground: Ground, patch: pytest.MonkeyPatch) -> None:
+    """By the operator's own setting: every rule ignored."""
+    settings = ground.services.settings
+    ignoring = replace(settings.guard, levels=dict.fromkeys(RULES, Level.IGNORE))
+    repositories = tuple(replace(each, guard=ignoring) for each in settings.repositories)
+    ground.compose(patch, replace(settings, guard=ignoring, repositories=repositories))
+
+
+def _one_grant(ground: Ground, patch: pytest.MonkeyPatch) -> None:
+    """Plans are given what deploys are given."""
+    ground.compose(patch, _with_grants(ground.services.settings, lambda plan, apply: apply))
+
+
+def _for_strangers(ground: Ground, patch: pytest.MonkeyPatch) -> None:
+    """By the operator's own setting ``strangers: true``."""
+    grants = _with_grants(ground.services.settings, lambda plan, apply: replace(plan, strangers=True))
+    ground.compose(patch, grants)
+
+
+def _with_grants(settings: Settings, plan: Callable[[Grant, Grant], Grant]) -> Settings:
+    environments = {
+        name: replace(each, plan=plan(each.plan, each.apply)) for name, each in settings.environments.items()
+    }
+    return replace(settings, environments=environments)
+
+
+SWITCHES: Final[dict[Layer, Switch]] = {
+    **{layer: _loosen(layer) for layer in AROUND_A_COMMAND},
+    Layer.BOUNDS: _no_bounds,
+    Layer.CONSENT: _no_consent,
+    Layer.GUARD: _no_guard,
+    Layer.CREDENTIALS: _one_grant,
+    Layer.STRANGERS: _for_strangers,
+}

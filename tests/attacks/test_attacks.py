@@ -1,0 +1,47 @@
+"""Hostile changes on the forge, planned by the real bot behind real walls: each is contained, and by what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from attacks.attack import Attack
+from attacks.ground import Ground
+from attacks.layers import Layer
+from attacks.registry import ATTACKS
+
+from bot.sandbox.enclosure import unavailable
+
+pytestmark = pytest.mark.skipif(bool(unavailable()), reason=f"no isolation here: {unavailable()}")
+ALONE = [(layer, attack) for attack in ATTACKS if len(attack.stopped_by) == 1 for layer in attack.stopped_by]
+TOGETHER = [attack for attack in ATTACKS if len(attack.stopped_by) > 1]
+
+
+def harm(ground: Ground, attack: Attack, without: Iterable[Layer]) -> bool:
+    """Whether what must not happen happens without these layers."""
+    if why := attack.missing():
+        pytest.skip(why)
+    with ground.without(without), attack.staged(ground) as scene:
+        return attack.harmed(scene)
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_it_is_contained(ground: Ground, attack: Attack) -> None:
+    assert not harm(ground, attack, without=())
+
+
+@pytest.mark.parametrize(("layer", "attack"), ALONE, ids=[f"{layer.name}-{attack.name}" for layer, attack in ALONE])
+def test_without_this_layer_this_attack_succeeds(ground: Ground, layer: Layer, attack: Attack) -> None:
+    assert harm(ground, attack, without={layer})
+
+
+@pytest.mark.parametrize("attack", TOGETHER, ids=lambda attack: attack.name)
+def test_each_of_its_layers_stops_it_alone_and_nothing_else_does(ground: Ground, attack: Attack) -> None:
+    assert harm(ground, attack, without=attack.stopped_by)
+    for layer in attack.stopped_by:
+        assert not harm(ground, attack, without=attack.stopped_by - {layer}), layer
+
+
+def test_every_attack_has_its_own_name_and_is_stopped_by_something() -> None:
+    assert len({attack.name for attack in ATTACKS}) == len(ATTACKS)
+    assert all(attack.stopped_by for attack in ATTACKS)
