@@ -17,12 +17,13 @@ from bot.core.config.chats import ChatKeys
 from bot.core.config.server import parse_server
 from bot.core.errors import ConfigError, Problem, ToolMissing
 from bot.core.model import RepoRef
-from bot.core.rules import ChatRoute, Grant, HostSettings, Isolation, SecretRef, Settings
+from bot.core.rules import ChatRoute, HostSettings, Isolation, SecretRef, Settings
+from bot.credentials import Forms
 from bot.flow.services import Services
 from bot.hosts import HOSTS
 from bot.mirror.git import GitMirror
 from bot.mirror.git import sweep as sweep_mirrors
-from bot.ports import Chat, Confinement, Host, Queue, Sandbox
+from bot.ports import Chat, Confinement, Granter, Host, Queue, Sandbox
 from bot.sandbox.cgroup import slots
 from bot.sandbox.egress import Egress
 from bot.sandbox.enclosure import Enclosure, unavailable
@@ -91,18 +92,25 @@ def checked_settings(text: bytes, file: str) -> Settings | tuple[Problem, ...]:
 
 def read_secret(ref: SecretRef, base: Path) -> str:
     """The secret itself, read now. Raises ConfigError naming the place, never the value."""
+    try:
+        return read_secret_bytes(ref, base).decode().strip()
+    except UnicodeDecodeError:
+        pass
+    raise ConfigError((Problem(str(base / ref.where), 0, "", "this secret cannot be read: it is not text in UTF-8"),))
+
+
+def read_secret_bytes(ref: SecretRef, base: Path) -> bytes:
+    """The same, to the last byte."""
     if ref.kind == "env":
         value = os.environ.get(ref.where, "")
         if not value:
             raise ConfigError((Problem("environment", 0, ref.where, "this variable is not set"),))
-        return value
+        return os.fsencode(value)
     path = base / ref.where
     try:
-        return path.read_text(encoding="utf-8").strip()
+        return path.read_bytes()
     except OSError as error:
         why = error.strerror or type(error).__name__
-    except UnicodeDecodeError:
-        why = "it is not text in UTF-8"
     raise ConfigError((Problem(str(path), 0, "", f"this secret cannot be read: {why}"),))
 
 
@@ -180,9 +188,9 @@ class Wiring:
                 self._mirrors[repo] = GitMirror(place, host.clone_url(repo), lambda: host.git_credentials(repo))
             return self._mirrors[repo]
 
-    def credentials(self, grant: Grant) -> Mapping[str, str]:
-        """A grant's variables with its secrets read now."""
-        return {**grant.env, **{name: self.secret(ref) for name, ref in grant.secret_env.items()}}
+    def credentials(self) -> Granter:
+        """What turns a grant into credentials, its secrets read at that moment."""
+        return Forms(read=lambda ref: read_secret_bytes(ref, self.path.parent))
 
     def sandbox(self, wanted: Confinement) -> Sandbox:
         """What a run's commands are executed with. Raises ToolMissing where they must be isolated and cannot be."""
@@ -239,7 +247,7 @@ class Wiring:
             mirror=lambda repo: self.mirror(hosts, repo),
             log=lambda run_id: StoredLog(store, cipher, run_id, keep_bytes=self.settings.limits.log_bytes),
             sandbox=self.sandbox,
-            credentials=self.credentials,
+            credentials=self.credentials(),
             data=self.data,
             identity=identity(),
         )

@@ -15,6 +15,7 @@
     │   ├── ToolFailed    it ran and said no (``diagnostics``)
     │   ├── ToolTimeout   it was stopped at its time limit
     │   └── ToolMissing   its binary is not here, or the wrong version
+    ├── NoCredentials     what a step is granted cannot be had
     ├── StoreConflict     somebody else wrote first: read again
     ├── StoreDown         the store cannot be reached
     ├── KeyMismatch       stored artifacts were encrypted with another key
@@ -109,6 +110,10 @@ class ToolKilled(ToolError):
 
 class ToolMissing(ToolError):
     """The tool's binary is not here, or not in the wanted version."""
+
+
+class NoCredentials(HeadgateError):
+    """What the operator granted to a step cannot be had; says which setting, never a value, an output or a path."""
 
 
 class StoreConflict(HeadgateError):

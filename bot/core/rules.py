@@ -43,11 +43,13 @@ class SecretRef:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a step of an environment is given: variables, plain or read from a secret's place, and directories of the
-    worker. ``strangers`` extends it to changes from forks and by people without write permission."""
+    """What a step of an environment is given: variables, plain or read from a secret's place; secrets as files, by
+    the variable that holds the file's path; and directories of the worker. ``strangers`` extends it to changes from
+    forks and by people without write permission."""
 
     env: Mapping[str, str] = field(default_factory=dict)
     secret_env: Mapping[str, SecretRef] = field(default_factory=dict)
+    files: Mapping[str, SecretRef] = field(default_factory=dict)
     readable: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
     strangers: bool = False

@@ -7,6 +7,7 @@ import logging
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from bot.core import leftovers
@@ -14,6 +15,7 @@ from bot.core.compare import match, remainder
 from bot.core.effectset import EffectSet, fingerprint
 from bot.core.errors import (
     HostError,
+    NoCredentials,
     StoreConflict,
     ToolError,
     ToolFailed,
@@ -21,10 +23,12 @@ from bot.core.errors import (
     ToolMissing,
     ToolTimeout,
 )
+from bot.core.identity import Bearer
 from bot.core.inputs import reads
 from bot.core.redaction import Redactor
-from bot.core.rules import Grant, Network
+from bot.core.rules import Environment, Grant
 from bot.core.runs import Failure, FailureKind, PlanResult, Run, RunKind, Step, Verification
+from bot.flow.announcing import announcement
 from bot.flow.services import Services
 from bot.ports import AuditEntry, Confinement, Diagnostic, Job, LogSink, Mirror, Planned, Tool
 
@@ -65,6 +69,8 @@ def execute(services: Services, run: Run, stopped: Callable[[], bool]) -> Run:
     except ToolError as error:
         details = error.diagnostics if isinstance(error, ToolFailed) else ()
         step, run = Step.FAIL, _failed(run, FailureKind.TOOL, str(error), details)
+    except NoCredentials as error:
+        step, run = Step.FAIL, _failed(run, FailureKind.MISSING, str(error), ())
     except HostError as error:
         step, run = Step.FAIL, _failed(run, FailureKind.CHECKOUT, str(error), ())
     except StoreConflict:
@@ -144,14 +150,13 @@ def _set_up(
     _make_present(mirror, run)
     mirror.checkout(run.commit, reads(run.project, mirror.source(run.commit).paths()), root)
     environment = services.settings.environment(run.project.environment)
-    grant = environment.apply if run.kind is RunKind.DEPLOY else environment.plan
-    if not run.project.environment or (run.stranger and not grant.strangers):
-        grant = Grant()
-    env = dict(services.credentials(grant))
-    for name in grant.secret_env:
-        redactor.add(env.get(name, ""))
-    sink.write(_announcement(run, grant, environment.network))
+    grant = _grant(run, environment)
     limits = services.settings.limits
+    timeout = limits.deploy_timeout if run.kind is RunKind.DEPLOY else limits.plan_timeout
+    private = scratch / "credentials"
+    private.mkdir(mode=0o700)
+    credentials = services.credentials(grant, Bearer.of(run), private, redactor, timeout)
+    sink.write(announcement(run, grant, environment.network, credentials.given, _end(services, timeout)))
     own = scratch / "scratch"
     own.mkdir(mode=0o700)
     job = Job(
@@ -170,29 +175,29 @@ def _set_up(
                 log=sink.write,
                 stopped=stopped,
                 network=environment.network,
-                readable=tuple(Path(each) for each in grant.readable),
+                readable=(*(Path(each) for each in grant.readable), private),
                 writable=tuple(Path(each) for each in grant.writable),
                 untrusted=run.stranger,
             )
         ),
-        env=env,
+        env=credentials.env,
         key=services.effects_key,
         secret=redactor.add,
-        timeout=limits.deploy_timeout if run.kind is RunKind.DEPLOY else limits.plan_timeout,
+        timeout=timeout,
         deploy=run.kind is RunKind.DEPLOY,
     )
     return Bench(tool, job, sink, redactor)
 
 
-def _announcement(run: Run, grant: Grant, network: Network) -> str:
-    """What the run was given, by name: anybody who reads the log may know that, and never a value."""
-    given = ", ".join(sorted((*grant.env, *grant.secret_env))) or "none"
-    places = ", ".join((*grant.readable, *(f"{place} (writable)" for place in grant.writable))) or "none"
-    reach = "the worker's own" if network.host else ", ".join(str(each) for each in network.destinations) or "none"
-    return (
-        f"{run.kind.value} of {run.project.name} at {run.commit[:12]}; variables given: {given}; "
-        f"directories: {places}; network: {reach}\n"
-    )
+def _grant(run: Run, environment: Environment) -> Grant:
+    """Of this step alone; nothing where no environment is granted, nor for strangers unless the operator says so."""
+    grant = environment.apply if run.kind is RunKind.DEPLOY else environment.plan
+    return Grant() if not run.project.environment or (run.stranger and not grant.strangers) else grant
+
+
+def _end(services: Services, timeout: float) -> datetime:
+    """When the step is stopped at the latest."""
+    return services.clock.now() + timedelta(seconds=timeout)
 
 
 def _cache(services: Services, run: Run) -> Path:

@@ -7,8 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.core.model import RepoRef
-from bot.core.rules import Grant, Settings
-from bot.ports import Artifacts, Chat, Clock, Confinement, Host, LogSink, Mirror, Queue, Sandbox, Store, Tool
+from bot.core.rules import Settings
+from bot.ports import (
+    Artifacts,
+    Chat,
+    Clock,
+    Confinement,
+    Granter,
+    Host,
+    LogSink,
+    Mirror,
+    Queue,
+    Sandbox,
+    Store,
+    Tool,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +42,7 @@ class Services:
     log: Callable[[str], LogSink]
     sandbox: Callable[[Confinement], Sandbox]
     """Raises ToolMissing where this machine cannot isolate what has to be isolated."""
-    credentials: Callable[[Grant], Mapping[str, str]]
-    """Reads a grant's secrets at the moment they are needed."""
+    credentials: Granter
     data: Path
     identity: str
     """This process, as the holder of leases on changes."""

@@ -1,6 +1,7 @@
 """Ports: what the flow needs of the outside, by role. Adapters implement these and nothing else knows them."""
 
 from bot.core.record import AuditEntry, Message
+from bot.ports.credentials import Credentials, Given, Granter
 from bot.ports.host import (
     Annotation,
     Budget,
@@ -62,11 +63,14 @@ __all__ = [
     "Clock",
     "Commit",
     "Confinement",
+    "Credentials",
     "Deliveries",
     "Diagnostic",
     "Executed",
     "Execution",
     "Found",
+    "Given",
+    "Granter",
     "Handler",
     "Host",
     "Inbox",

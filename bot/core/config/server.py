@@ -9,6 +9,7 @@ from typing import Any, Final
 from bot.core.config.chats import KNOWN_CHATS, ChatKeys, chat_routes
 from bot.core.config.digest import with_digest
 from bot.core.config.document import Document, Path, load
+from bot.core.config.grants import read_grant
 from bot.core.config.guard import guard_rules
 from bot.core.config.scalars import seconds, size
 from bot.core.config.schema import checked, ordered, published, unknown
@@ -22,7 +23,6 @@ from bot.core.project import DeployMode
 from bot.core.rules import (
     ChatRoute,
     Environment,
-    Grant,
     HostSettings,
     Isolation,
     Limits,
@@ -236,8 +236,8 @@ class _Reader:
             survive=Survival(raw.get("survive", "same_head")),
             deploy=DeployMode(deploy.get("mode", "on_merge")),
             volatile=tuple(raw.get("volatile", ())),
-            plan=self._grant(raw.get("plan", {}), ("environments", name, "plan", "env")),
-            apply=self._grant(deploy, ("environments", name, "deploy", "env")),
+            plan=read_grant(raw.get("plan", {}), ("environments", name, "plan"), self._secrets),
+            apply=read_grant(deploy, ("environments", name, "deploy"), self._secrets),
             network=self._network(raw.get("network", False), ("environments", name, "network")),
             guard=self._guarding(raw["guard"], ("environments", name, "guard")).over(self._guard)
             if "guard" in raw
@@ -249,18 +249,6 @@ class _Reader:
         for place, why in flaws:
             self._refuse((*path, *place), why)
         return rules
-
-    def _grant(self, raw: dict[str, Any], path: tuple[str, ...]) -> Grant:
-        read = {
-            name: self._secrets.variable(name, value, (*path, name)) for name, value in raw.get("env", {}).items()
-        }
-        return Grant(
-            env={name: value for name, value in read.items() if isinstance(value, str)},
-            secret_env={name: value for name, value in read.items() if isinstance(value, SecretRef)},
-            readable=tuple(raw.get("readable", ())),
-            writable=tuple(raw.get("writable", ())),
-            strangers=raw.get("strangers", False),
-        )
 
     def _network(self, raw: str | bool | list[str], path: Path) -> Network:
         if not isinstance(raw, list):

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bot.core.redaction.documents import secret_parts
 from bot.core.redaction.search import Search, search
 from bot.core.redaction.shapes import KEY_ANCHOR, SHAPES, Span, disordered, key_spans
-from bot.core.redaction.spellings import ORDINARY, SHORTEST, needles
+from bot.core.redaction.spellings import ORDINARY, SHORTEST, encoded, needles
 
 __all__ = ["HIDDEN", "LONGEST_LINE", "Redactor", "Stream"]
 
@@ -86,7 +87,20 @@ class Redactor:
         plain = value.strip().lower()
         if len(value.strip()) < SHORTEST or plain in ORDINARY or plain in HIDDEN:
             return
-        new = needles(value)
+        self._hide(needles(value))
+
+    def add_document(self, text: str) -> None:
+        """Hide a file of credentials: whole in any encoding, and every part of it that is secret; what such files
+        say openly (a project's name, a server's address) stays, or no plan could be read any more."""
+        parts = secret_parts(text)
+        if parts is None:
+            self.add(text)
+            return
+        self._hide(encoded(text))
+        for part in parts:
+            self.add(part)
+
+    def _hide(self, new: frozenset[bytes]) -> None:
         with self._lock:
             if not new <= self._values:
                 self._values |= new

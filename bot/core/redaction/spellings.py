@@ -34,8 +34,21 @@ def needles(value: str) -> frozenset[bytes]:
     for part in parts:
         found.update(_turned(part))
     if parts and len(lines) > 1:
-        # Some encodings make one line of many.
-        found.update(each for each in _turned(value) if not _BREAKS.search(each))
+        found.update(_on_one_line(value))
+    return _cut(found)
+
+
+def encoded(text: str) -> frozenset[bytes]:
+    """Needles for a text of several lines as a whole, in the encodings that make one line of many; no line of it is
+    looked for by itself."""
+    return _cut(_on_one_line(text)) if len(text.strip()) >= SHORTEST_PART else frozenset()
+
+
+def _on_one_line(value: str) -> set[str]:
+    return {each for each in _turned(value) if not _BREAKS.search(each)}
+
+
+def _cut(found: Iterable[str]) -> frozenset[bytes]:
     pieces = (piece for each in found if len(each.strip()) >= SHORTEST for piece in _pieces(each))
     return frozenset(piece.encode("utf-8", "surrogatepass").lower() for piece in pieces)
 
