@@ -190,7 +190,8 @@ class Wiring:
 
     def credentials(self) -> Granter:
         """What turns a grant into credentials, its secrets read at that moment."""
-        return Forms(read=lambda ref: read_secret_bytes(ref, self.path.parent))
+        base = self.path.parent
+        return Forms(read=lambda ref: read_secret_bytes(ref, base), now=self.clock.now, base=base)
 
     def sandbox(self, wanted: Confinement) -> Sandbox:
         """What a run's commands are executed with. Raises ToolMissing where they must be isolated and cannot be."""

@@ -9,6 +9,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Final
 
 from bot.core.destinations import Destination
 from bot.core.guard.rules import GuardRules
@@ -41,15 +42,30 @@ class SecretRef:
     where: str
 
 
+PROCESS_SECONDS: Final = 60.0
+"""What a program has to hand out credentials, unless the operator says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialProcess:
+    """The operator's own program that hands out credentials: its words, its variables, and how many seconds it has."""
+
+    command: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    secret_env: Mapping[str, SecretRef] = field(default_factory=dict)
+    timeout: float = PROCESS_SECONDS
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """What a step of an environment is given: variables, plain or read from a secret's place; secrets as files, by
-    the variable that holds the file's path; and directories of the worker. ``strangers`` extends it to changes from
+    the variable that holds the file's path; what programs of the operator hand out; and directories of the worker. ``strangers`` extends it to changes from
     forks and by people without write permission."""
 
     env: Mapping[str, str] = field(default_factory=dict)
     secret_env: Mapping[str, SecretRef] = field(default_factory=dict)
     files: Mapping[str, SecretRef] = field(default_factory=dict)
+    processes: tuple[CredentialProcess, ...] = ()
     readable: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
     strangers: bool = False

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -13,8 +14,10 @@ from bot.core.identity import Bearer
 from bot.core.redaction import Redactor
 from bot.core.rules import Grant, SecretRef
 from bot.credentials.private import write_private
+from bot.credentials.process import Unusable, handed_out, output_of
 from bot.ports import Credentials, Given
 
+SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LARGEST: Final = 2**20
 """Bytes of one private file; nothing larger is a credential, and all of it has to be looked for in every line."""
 
@@ -25,12 +28,18 @@ class Forms:
     repeat them."""
 
     read: Callable[[SecretRef], bytes]
+    now: Callable[[], datetime]
+    base: Path
+    """Where the operator's programs are run."""
+    path: str = SYSTEM_PATH
+    """Where they find others."""
 
     def __call__(self, grant: Grant, bearer: Bearer, folder: Path, redactor: Redactor, lasts: float) -> Credentials:  # noqa: ARG002
         """All of the grant, or NoCredentials."""
         handing = _Handing(self, bearer, folder, redactor)
         handing.variables(grant)
         handing.files(grant)
+        handing.processes(grant)
         return Credentials(handing.env, tuple(handing.given))
 
 
@@ -49,11 +58,7 @@ class _Handing:
         """Plain ones and secret ones."""
         self.env |= grant.env
         for name, ref in grant.secret_env.items():
-            value = self._text(ref, "env", name).strip()
-            if not value:
-                raise self._refused("this secret is empty", "env", name)
-            self.redactor.add(value)
-            self.env[name] = value
+            self.env[name] = self._secret(ref, "env", name)
         self._note("variables given", (*grant.env, *grant.secret_env))
 
     def files(self, grant: Grant) -> None:
@@ -66,9 +71,54 @@ class _Handing:
             self.env[name] = str(write_private(self.folder / name, data))
         self._note("files", tuple(grant.files))
 
-    def _note(self, form: str, names: tuple[str, ...]) -> None:
+    def processes(self, grant: Grant) -> None:
+        """What the operator's programs hand out, one after the other."""
+        for number, process in enumerate(grant.processes):
+            place = f"process[{number}]"
+            env = {**self._about(), **process.env}
+            for name, ref in process.secret_env.items():
+                env[name] = self._secret(ref, place, "env", name)
+            try:
+                said = output_of(process.command, env, self.forms.base, self.forms.path, process.timeout)
+                found = handed_out(said)
+            except Unusable as error:
+                raise self._refused(str(error), place) from None
+            for value in found.variables.values():
+                self.redactor.add(value)
+            if found.until is not None and found.until <= self.forms.now():
+                raise self._refused("what the program handed out is expired already", place)
+            self._set(found.variables, place)
+            self._note("credential process", tuple(found.variables), found.until)
+
+    def _about(self) -> dict[str, str]:
+        """What a program is told of the run; names only that the operator or the host gave."""
+        bearer = self.bearer
+        return {
+            "HEADGATE_REPOSITORY": str(bearer.repo),
+            "HEADGATE_ENVIRONMENT": bearer.environment,
+            "HEADGATE_STEP": bearer.step,
+            "HEADGATE_CHANGE": str(bearer.change or ""),
+            "HEADGATE_COMMIT": bearer.commit,
+            "HEADGATE_RUN": bearer.run_id,
+        }
+
+    def _set(self, variables: Mapping[str, str], *setting: str) -> None:
+        for name, value in variables.items():
+            if name in self.env:
+                raise self._refused(f"gives `{name}`, which another part of the grant gives too", *setting)
+            self.env[name] = value
+
+    def _note(self, form: str, names: tuple[str, ...], until: datetime | None = None) -> None:
         if names:
-            self.given.append(Given(form, names))
+            self.given.append(Given(form, names, until))
+
+    def _secret(self, ref: SecretRef, *setting: str) -> str:
+        """A secret as one text, hidden from now on."""
+        value = self._text(ref, *setting).strip()
+        if not value:
+            raise self._refused("this secret is empty", *setting)
+        self.redactor.add(value)
+        return value
 
     def _bytes(self, ref: SecretRef, *setting: str) -> bytes:
         try:

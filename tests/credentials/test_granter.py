@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from bot.credentials.granter import LARGEST
 from bot.ports import Credentials, Given
 from bot.wiring import read_secret_bytes
 
+NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -25,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def handed(grant: Grant, bearer: Bearer, folder: Path, redactor: Redactor | None = None) -> Credentials:
-    forms = Forms(read=lambda ref: read_secret_bytes(ref, folder.parent))
+    forms = Forms(read=lambda ref: read_secret_bytes(ref, folder.parent), now=lambda: NOW, base=folder.parent)
     return forms(grant, bearer, folder, redactor or Redactor(()), 60.0)
 
 
