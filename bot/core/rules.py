@@ -48,7 +48,7 @@ PROCESS_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class CredentialProcess:
-    """The operator's own program that hands out credentials: its words, its variables, and how many seconds it has."""
+    """The operator's own program that hands out credentials: its words, its variables, how many seconds it has."""
 
     command: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
@@ -59,8 +59,8 @@ class CredentialProcess:
 @dataclass(frozen=True, slots=True)
 class Grant:
     """What a step of an environment is given: variables, plain or read from a secret's place; secrets as files, by
-    the variable that holds the file's path; what programs of the operator hand out; and directories of the worker. ``strangers`` extends it to changes from
-    forks and by people without write permission."""
+    the variable that holds the file's path; what programs of the operator hand out; and directories of the worker.
+    ``strangers`` extends it to changes from forks and by people without write permission."""
 
     env: Mapping[str, str] = field(default_factory=dict)
     secret_env: Mapping[str, SecretRef] = field(default_factory=dict)

@@ -112,8 +112,8 @@ def test_the_program_gets_nothing_of_the_workers_but_is_told_of_the_run(
         (printing({"Expiration": "2026-05-01T13:00:00Z"}), "the program handed out nothing"),
         (printing({**AWS, "Version": 2}), "the program printed another `Version` than 1"),
         (printing({"Version": 1, "AccessKeyId": "quartz"}), "the program printed no `SecretAccessKey`"),
-        (printing({**AWS, "SessionToken": 7}), "the program gave `AWS_SESSION_TOKEN` a value that is no text"),
-        (printing({"A": "quartz\0"}), "the program gave `A` a value that is no text"),
+        (printing({**AWS, "SessionToken": 7}), "the program gave a variable a value that is no text"),
+        (printing({"A": "quartz\0"}), "the program gave a variable a value that is no text"),
         (printing({"quartz-1": "x"}), "the program named a variable with other signs than letters, digits and `_`"),
         (
             printing({**AWS, "Expiration": "quartz"}),
@@ -129,7 +129,8 @@ def test_what_is_wrong_is_said_at_its_setting_and_no_output_repeated(hand: Hand,
     with pytest.raises(NoCredentials) as caught:
         hand(code, env={"REGION": "eu"})
 
-    assert str(caught.value).startswith(f"environments.prod.plan.process[0]: {why}; ")
+    assert str(caught.value).startswith("environments.prod.plan.process[0]: ")
+    assert f"{why}; " in str(caught.value)
     assert "quartz" not in str(caught.value)
     assert caught.value.__cause__ is None
 

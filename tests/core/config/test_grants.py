@@ -60,7 +60,8 @@ def test_a_program_of_the_operator_may_hand_out_credentials() -> None:
     ("process", "problem"),
     [
         ("{command: [creds]}", "process[0].command[0]: must be the absolute path of a program"),
-        ("{command: [/c, ghp_0123456789]}", "process[0].command[1]: a secret must not be written here; put it into `env`"),
+        ("{command: [/c, ghp_0123456789]}", "process[0].command[1]: a secret must not be written here; "
+         "put it into `env`"),
         ("{command: []}", "process[0].command: must not be empty"),
         ("{command: [/c], env: {MY_TOKEN: abc}}", "process[0].env.MY_TOKEN: a secret must not be written here; "
          "write `MY_TOKEN: {file: PATH}` or `env:NAME`"),
