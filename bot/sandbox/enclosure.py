@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ from bot.sandbox import seccomp
 USER: Final = 1000
 TMP_BYTES: Final = 512 * 2**20
 SHARED_BYTES: Final = 64 * 2**20
+TRUE: Final = "/usr/bin/true"
+PATIENCE: Final = 20.0
+"""Seconds that the first command behind walls may take; it takes milliseconds."""
 INLET: Final = Path(__file__).with_name("inlet.py")
 
 _SYSTEM: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
@@ -127,19 +131,36 @@ _works: Final[list[bool]] = []
 def _tried() -> str:
     if sys.platform != "linux":
         return "isolation needs Linux namespaces"
-    found = bubblewrap()
-    if found is None:
+    if bubblewrap() is None:
         return "bubblewrap is not installed"
-    words = ["--unshare-all", "--cap-drop", "ALL", "--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev"]
-    words += [word for place in _SYSTEM[1:] for word in _like_the_host(place)]
     try:
-        done = subprocess.run([found, *words, "/usr/bin/true"], capture_output=True, timeout=20, check=False)
+        with tempfile.TemporaryDirectory(prefix="box-") as folder:
+            done = _true_behind_walls(Path(folder))
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"bubblewrap does not run: {type(error).__name__}"
     if done.returncode == 0:
         return ""
     said = done.stderr.decode("utf-8", "replace").strip().splitlines()
     return f"bubblewrap may not isolate here: {said[-1][:200] if said else f'exit code {done.returncode}'}"
+
+
+def _true_behind_walls(box: Path) -> subprocess.CompletedProcess[bytes]:
+    """The very walls of a run around a command that does nothing: containers and service managers forbid single ones
+    of them, the host name for instance."""
+    furnished(box)
+    tree = box / "tree"
+    tree.mkdir()
+    execution = Execution(argv=("true",), cwd=tree, env={}, timeout=PATIENCE)
+    told, status = os.pipe()
+    given = [status, *([filter_] if (filter_ := filter_descriptor()) is not None else [])]
+    try:
+        words = Enclosure("try", tree).words(execution, TRUE, box, status=status, filter_=filter_)
+        return subprocess.run(
+            [*words, TRUE], capture_output=True, timeout=PATIENCE, check=False, pass_fds=given, env={}
+        )
+    finally:
+        for descriptor in (told, *given):
+            os.close(descriptor)
 
 
 def _like_the_host(place: str) -> tuple[str, ...]:

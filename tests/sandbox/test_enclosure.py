@@ -22,7 +22,7 @@ from bot.core.redaction import Redactor
 from bot.ports import Executed, Execution
 from bot.sandbox.cgroup import bounds_processes
 from bot.sandbox.egress import Egress
-from bot.sandbox.enclosure import Enclosure, unavailable
+from bot.sandbox.enclosure import Enclosure, bubblewrap, unavailable
 from bot.sandbox.process import ProcessSandbox
 from bot.sandbox.watchdog import Bounds
 
@@ -366,6 +366,22 @@ def test_a_command_that_cannot_be_isolated_is_not_run(walled: Callable[..., Wall
 
     assert "could not be isolated" in str(caught.value)
     assert not (box.tree / "ran").exists()
+
+
+def test_isolation_counts_as_possible_only_when_every_single_wall_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Engines of containers let namespaces be made, and yet no host name be set in them."""
+    refusing = tmp_path / "bwrap"
+    refusing.write_text(
+        '#!/bin/sh\ncase " $* " in *" --hostname "*) echo "bwrap: Can\'t set hostname" >&2; exit 1;; esac\n'
+        f'exec {bubblewrap()} "$@"\n'
+    )
+    refusing.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr("bot.sandbox.enclosure._works", [])
+
+    assert unavailable() == "bubblewrap may not isolate here: bwrap: Can't set hostname"
 
 
 def test_an_exit_code_and_a_signal_are_told(walled: Callable[..., Walled]) -> None:
