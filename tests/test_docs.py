@@ -122,6 +122,18 @@ def test_every_exit_code_that_the_program_uses_has_a_meaning() -> None:
     assert used <= {0, 1, 2, 3}
 
 
+def test_every_threat_names_its_control_and_tests_that_exist() -> None:
+    text = (DOCS / "security.md").read_text()
+    rows = [row for row in re.findall(r"^\| (?:\d|any).*$", text, re.MULTILINE)]
+    named = [re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row) for row in rows]
+
+    assert len(rows) > 12
+    assert all(len(row.split(" | ")) == 3 for row in rows)
+    assert all(named)
+    for path, test in (each for row in named for each in row):
+        assert re.search(rf"^def {test}\b", (ROOT / path).read_text(), re.MULTILINE), f"{path}::{test}"
+
+
 def test_the_verbs_named_in_the_documents_exist() -> None:
     named = set(re.findall(r"`headgate ([a-z]+)\b", EVERYTHING))
     spoken = {row.usage.split()[0] for row in HELP}
