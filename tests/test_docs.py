@@ -124,7 +124,7 @@ def test_every_exit_code_that_the_program_uses_has_a_meaning() -> None:
 
 def test_every_threat_names_its_control_and_tests_that_exist() -> None:
     text = (DOCS / "security.md").read_text()
-    rows = [row for row in re.findall(r"^\| (?:\d|any).*$", text, re.MULTILINE)]
+    rows = re.findall(r"^\| (?:\d|any).*$", text, re.MULTILINE)
     named = [re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row) for row in rows]
 
     assert len(rows) > 12
