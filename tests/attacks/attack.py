@@ -4,12 +4,13 @@ To add one: write it into the file of its theme (``on_files.py``, ``on_processes
 ``ATTACKS``), and for a new theme add one line to ``registry.py``. Its fields:
 
 * ``files``: the change's files (None deletes). ``@word@`` in them is replaced by ``Ground.names`` (``@tcp@`` is the
-  port of a listener, ``@file@`` a secret file of the host, …), so attackers know where things are. ``box(code)`` makes
+  port of a listener, ``@file@`` a secret file of the host, …), so attackers know where things are. ``box(code)`` is
   the change whose plan program is this Python; it may call ``loot(data)``, which tells of each canary found in
-  ``data`` by a digest that no redactor knows.
+  ``data`` by a digest that no redactor knows, and ``say(word)``. ``odd`` are entries that no git command would write.
 * ``steps``: what people do after the change was opened, one after the other (``says("ann", "/ok-to-plan …")``).
 * ``harmed(scene)``: whether what must not happen has happened. ``took("file")`` says that a canary of
-  ``Ground.canaries`` was read, ``heard("tcp")`` that a listener was reached.
+  ``Ground.canaries`` was read, ``heard("tcp")`` that a listener was reached, ``said("word")`` that the attacker's own
+  code got as far as saying so.
 * ``stopped_by``: **each** of these layers alone is enough to stop it, and it succeeds when exactly all of them are
   off. The tests try both. So an attack proves of a layer that it stops something if that layer is the only one here.
 
@@ -21,14 +22,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from attacks.ground import Ground
 from attacks.layers import Layer
+from attacks.odd_trees import Odd, committed
 from attacks.outside import digest
 
-from bot.forge import PullStory
+from bot.core.runs import RunKind
+from bot.forge import PullStory, Refused
 
 PRELUDE: Final = """\
 import ctypes, hashlib, os, re, socket, stat, subprocess, sys, time
@@ -36,6 +39,8 @@ def loot(data):
     data = data if isinstance(data, bytes) else data.encode()
     for word in set(re.findall(rb"canary-[a-z]+-[0-9a-f]{24}", data)):
         print("loot", hashlib.sha256(word).hexdigest()[:40], file=sys.stderr, flush=True)
+def say(word):
+    print("said", word, file=sys.stderr, flush=True)
 def read(path):
     try:
         with open(path, "rb") as file: return file.read(2**22)
@@ -71,12 +76,13 @@ class Attack:
     harmed: Callable[[Scene], bool]
     stopped_by: frozenset[Layer]
     author: str = "dee"
+    odd: tuple[Odd, ...] = ()
     fork: bool = False
     """Whether the author works in a fork."""
     steps: tuple[Step, ...] = ()
     limits: Mapping[str, float] = field(default_factory=dict)
     """Limits of the operator that this attack runs into, so that it need not take long."""
-    missing: Callable[[], str] = lambda: ""
+    missing: Callable[[Ground], str] = lambda ground: ""
     """Why it cannot be tried here; empty when it can."""
 
     @contextlib.contextmanager
@@ -90,19 +96,29 @@ class Attack:
                 for step in self.steps:
                     step(scene)
                     ground.settle()
+                assert ground.judged(pull), "nobody judged it, so nothing is shown"
                 yield scene
             finally:
-                if pull.state == "open":
-                    pull.close("ann")
-                    ground.settle()
+                ground.clean_up(pull)
 
     def _opened(self, ground: Ground) -> PullStory:
         files = {path: text and _told(text, ground.names) for path, text in self.files.items()}
+        if self.odd:
+            return self._with_odd_entries(ground, files)
         if not self.fork:
             return ground.pull(files, title=self.name, author=self.author)
         branch = f"topic-{len(ground.repo.pulls()) + 1}"
         ground.fork(self.author).commit(branch, files=files, author=self.author, message=self.name)
         pull = ground.repo.open_pull(self.name, head=f"{self.author}:{branch}", author=self.author)
+        ground.settle()
+        return pull
+
+    def _with_odd_entries(self, ground: Ground, files: Mapping[str, str | None]) -> PullStory:
+        branch = f"topic-{len(ground.repo.pulls()) + 1}"
+        parent = ground.repo.commit(branch, files=files, author=self.author) if files else ground.repo.sha()
+        entries = [replace(odd, content=_told(odd.content, ground.names)) for odd in self.odd]
+        ground.repo.push(branch, committed(ground.git, parent, entries, self.name), self.author)
+        pull = ground.repo.open_pull(self.name, head=branch, author=self.author)
         ground.settle()
         return pull
 
@@ -139,6 +155,26 @@ def heard(name: str) -> Callable[[Scene], bool]:
 def spoiled(scene: Scene) -> bool:
     """Whether a file of the host was written."""
     return scene.ground.outside.spoiled
+
+
+def said(word: str) -> Callable[[Scene], bool]:
+    """Whether the attacker's code got as far as saying this word."""
+    return lambda scene: f"said {word}" in scene.words
+
+
+def planned(scene: Scene) -> bool:
+    """Whether any run was begun for it."""
+    return bool(scene.ground.run_states(scene.pull, RunKind.PLAN))
+
+
+def merged_by(who: str) -> Step:
+    """Somebody merges it, if the host lets them."""
+
+    def step(scene: Scene) -> None:
+        with contextlib.suppress(Refused):
+            scene.pull.merge(who)
+
+    return step
 
 
 def says(who: str, text: str) -> Step:

@@ -16,14 +16,17 @@ from worlds import CONFIG, World
 from bot.core.model import ChangeRef
 from bot.core.rules import Settings
 from bot.forge import PullStory, RepoStory
+from bot.forge.gitstore import GitStore
+from bot.hosts.github import limiter
 from bot.ports import Confinement, Sandbox
+from bot.queues.server import OwnServer, connect, find_server
 from bot.work.jobs import Jobs
 
 OPERATOR: Final = """\
 repositories:
   - {{match: github/acme/infra, branches: [main], mode: {mode},
      environments: {{prod: ["prod/**"], net: ["net/**"], dev: ["**"]}}{rules}}}
-sandbox: {{processes: 100, memory: 512MiB, disk: 48MiB}}
+sandbox: {{processes: 100, memory: 256MiB, disk: 48MiB}}
 environments:
   dev: {{approvals: 0,
         plan: {{env: {{LIVE: "{live}", PLAN_KEY: {{file: plan.key}}}},
@@ -45,12 +48,17 @@ BOX: Final = """\
 SITE: Final = """\
   - {name: site, path: dev/site, tool: ansible, environment: dev, playbook: site.yml, inventory: [hosts.ini]}
 """
+STAMPED: Final = """\
+  - {name: stamped, path: dev/stamped, tool: command, environment: dev, apply: "true",
+     plan: "git status --short >&2 || true; echo '{\\"changes\\": []}'"}
+"""
 PROJECTS: Final = (
     CONFIG
     + BOX.format(name="dev")
     + BOX.format(name="net")
     + "  - {name: tf, path: dev/tf, tool: terraform, environment: dev}\n"
     + SITE
+    + STAMPED
 )
 NOTHING: Final = "print('{\"changes\": []}')\n"
 FILES: Final = {
@@ -58,6 +66,7 @@ FILES: Final = {
     "dev/box/apply.py": "",
     "net/box/plan.py": NOTHING,
     "net/box/apply.py": "",
+    "dev/stamped/wanted": "1\n",
     "dev/tf/main.tf": 'resource "terraform_data" "a" {\n  input = "1"\n}\n',
     "dev/site/site.yml": "- hosts: web\n  gather_facts: false\n  tasks:\n    - ansible.builtin.debug: {msg: hello}\n",
     "dev/site/hosts.ini": "[web]\nw1 ansible_host=192.0.2.1\n",
@@ -70,13 +79,25 @@ class Ground(World):
 
     def __init__(self, folder: Path) -> None:
         self.outside = Outside(folder / "outside")
+        self.redis = _redis(folder)
         self.secrets = {name: canary(name) for name in ("plan", "deploy", "prod")}
+        self.secrets |= {"store": canary("store"), "redis": canary("redis"), "run": canary("run")}
+        if self.redis is not None:
+            connect(self.redis.url).set("job", self.secrets["redis"])
         for name, value in self.secrets.items():
             (folder / f"{name}.key").write_text(value)
         operator = OPERATOR.replace("@TCP@", str(self.outside.ears.tcp))
         self.walls_off: frozenset[Layer] = frozenset()
+        self._patch = pytest.MonkeyPatch()
+        for name in ("POINTS", "CONTENT"):
+            # A hundred changes within a minute are more than a real host would bear.
+            self._patch.setattr(limiter, name, (limiter.Window(60, 10**6),))
         super().__init__(folder, config=PROJECTS, files=FILES, operator=operator)
         self.folder = folder
+        self.store.put_setting("canary", self.secrets["store"])
+        other = folder / "data" / "runs" / "run-of-somebody-else" / "tree"
+        other.mkdir(parents=True)
+        (other / "terraform.tfvars").write_text(self.secrets["run"])
         self._log_of = self.wiring.log_reader(self.store)
         self._forks: dict[str, RepoStory] = {}
         self.services = replace(self.services, sandbox=self.sandbox)
@@ -86,7 +107,7 @@ class Ground(World):
         """What wiring makes, less the walls that are off."""
         real = self.wiring.sandbox(wanted)
         off = self.walls_off & AROUND_A_COMMAND
-        return loosened(real, wanted, off, self.wiring.settings.path) if off else real
+        return loosened(real, wanted, off, self) if off else real
 
     def compose(self, patch: pytest.MonkeyPatch, settings: Settings, **services: Any) -> None:
         """Other settings (and services) until the patch is undone."""
@@ -107,9 +128,28 @@ class Ground(World):
         """The operator's limits, some of them lower for a while."""
         with pytest.MonkeyPatch.context() as patch:
             settings = self.services.settings
-            if limits:
+            if limits and Layer.BOUNDS not in self.walls_off:
                 self.compose(patch, replace(settings, limits=replace(settings.limits, **limits)))  # type: ignore[arg-type]
             yield
+
+    def clean_up(self, pull: PullStory) -> None:
+        """As before: the change closed, or what it merged taken back by one that goes around the gate."""
+        if pull.state == "open":
+            pull.close("ann")
+        elif pull.state == "merged":
+            back = self.pull({**FILES, ".headgate.yaml": PROJECTS}, title="Take it back", author="ann")
+            back.merge("ann", bypass=True)
+        self.settle()
+
+    def judged(self, pull: PullStory) -> bool:
+        """Whether the bot came to a decision about the change's present commit."""
+        selection = self.memory(pull).selection
+        return selection is not None and selection.head == pull.head_sha
+
+    @property
+    def git(self) -> GitStore:
+        """The repository's objects on the forge."""
+        return self.repo._state.git(self.repo._repo)
 
     def fork(self, login: str) -> RepoStory:
         """Somebody's fork of the repository."""
@@ -120,7 +160,13 @@ class Ground(World):
     @property
     def names(self) -> Mapping[str, str]:
         """What attackers are told."""
-        return {**self.outside.names, "data": str(self.folder / "data"), "root": str(self.folder)}
+        socket = str(self.redis.socket) if self.redis is not None else ""
+        return {
+            **self.outside.names,
+            "data": str(self.folder / "data"),
+            "root": str(self.folder),
+            "redis": socket,
+        }
 
     @property
     def canaries(self) -> Mapping[str, str]:
@@ -140,3 +186,16 @@ class Ground(World):
     def stop(self) -> None:
         super().stop()
         self.outside.close()
+        self._patch.undo()
+        if self.redis is not None:
+            self.redis.stop()
+
+
+def _redis(folder: Path) -> OwnServer | None:
+    """The queue's server as ``headgate serve`` starts it; None where there is none."""
+    program, _ = find_server()
+    if not program:
+        return None
+    server = OwnServer(program, folder)
+    server.start()
+    return server

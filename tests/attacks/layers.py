@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import enum
 import os
+import resource
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import subprocess
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,15 +19,21 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 import bot.core.decide.planning
+import bot.flow.run
+import bot.sandbox.process
 from bot.core.guard.model import Level
 from bot.core.guard.rules import RULES
+from bot.core.redaction import Redactor, Stream
 from bot.core.rules import Grant, Settings
+from bot.mirror import worktree
+from bot.mirror.git import GitMirror
 from bot.ports import Confinement, Executed, Execution, Sandbox
 from bot.sandbox import enclosure as walls
 from bot.sandbox.egress import Egress
 from bot.sandbox.enclosure import Enclosure
 from bot.sandbox.process import ProcessSandbox
 from bot.sandbox.watchdog import Bounds
+from bot.tools import leavings
 
 if TYPE_CHECKING:
     from attacks.ground import Ground
@@ -48,6 +56,10 @@ class Layer(enum.Enum):
     ENVIRONMENT = "clean environment"
     CREDENTIALS = "credentials per step"
     STRANGERS = "nothing for strangers"
+    CHECKOUT = "checkout rules"
+    WRITER = "own checkout writer"
+    LEAVINGS = "leavings read without links"
+    REDACTION = "redaction"
 
 
 Switch = Callable[["Ground", pytest.MonkeyPatch], None]
@@ -95,7 +107,7 @@ class Loosened(Enclosure):
     def _system(self, program: str, execution: Execution, box: Path) -> Iterator[str]:
         proc = ("--ro-bind", "/proc", "/proc") if Layer.PROCESSES in self.without else ("--proc", "/proc")
         if Layer.MOUNTS in self.without:
-            yield from ("--bind", "/", "/", *proc)
+            yield from ("--dev-bind", "/", "/", *proc)
             return
         words = list(Enclosure._system(self, program, execution, box))
         place = words.index("--proc")
@@ -113,10 +125,13 @@ def _less(words: Iterable[str], dropped: Mapping[str, int]) -> Iterator[str]:
 
 
 class Unjudged(Egress):
-    """A proxy that connects to whatever it is asked for."""
+    """A proxy that connects to whatever it is asked for; only that a port of ours stands for the metadata service."""
+
+    metadata = 0
 
     def _connected(self, host: str, port: int | None) -> socket.socket:
-        return socket.create_connection((host, port or 443), 5)
+        place = ("127.0.0.1", self.metadata) if host == "169.254.169.254" else (host, port or 443)
+        return socket.create_connection(place, 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +149,7 @@ class Inheriting:
         return self.inner.find(word)
 
 
-def loosened(real: Sandbox, wanted: Confinement, without: frozenset[Layer], path: str) -> Sandbox:
+def loosened(real: Sandbox, wanted: Confinement, without: frozenset[Layer], ground: Ground) -> Sandbox:
     """The sandbox that wiring made for a run, less some layers."""
     assert isinstance(real, ProcessSandbox)
     around, egress = real._enclosure, real._egress
@@ -144,11 +159,12 @@ def loosened(real: Sandbox, wanted: Confinement, without: frozenset[Layer], path
         )
     if egress is not None and Layer.EGRESS in without:
         egress = Unjudged(wanted.network.destinations, wanted.log)
+        egress.metadata = ground.outside.ears.tcp
     made = ProcessSandbox(
         log=wanted.log,
         redactor=wanted.redactor,
         cancelled=wanted.stopped,
-        path=path,
+        path=ground.wiring.settings.path,
         enclosure=around,
         bounds=Bounds() if Layer.BOUNDS in without else real._bounds,
         egress=egress,
@@ -163,8 +179,15 @@ def _loosen(layer: Layer) -> Switch:
     return switch
 
 
+def _unlimited(dies_with_parent: bool, bounds: Bounds, doors: tuple[int, ...]) -> Callable[[], None]:
+    """No limit before a command begins, on core files either."""
+    _, hardest = resource.getrlimit(resource.RLIMIT_CORE)
+    return lambda: resource.setrlimit(resource.RLIMIT_CORE, (hardest, hardest))
+
+
 def _no_bounds(ground: Ground, patch: pytest.MonkeyPatch) -> None:
     _loosen(Layer.BOUNDS)(ground, patch)
+    patch.setattr(bot.sandbox.process, "_limited", _unlimited)
     patch.setattr(walls, "TMP_BYTES", HUGE)
     patch.setattr(walls, "SHARED_BYTES", HUGE)
     settings = ground.services.settings
@@ -204,6 +227,71 @@ def _with_grants(settings: Settings, plan: Callable[[Grant, Grant], Grant]) -> S
     return replace(settings, environments=environments)
 
 
+class Telling(Redactor):
+    """A redactor that hides nothing."""
+
+    def add(self, value: str) -> None:
+        """Forget it."""
+
+    def text(self, text: str) -> str:
+        """As it is."""
+        return text
+
+    def stream(self) -> Stream:
+        """As it comes."""
+        return Passing(self.known)
+
+
+class Passing(Stream):
+    """A stream that holds nothing back."""
+
+    def feed(self, text: str) -> str:
+        """As it is."""
+        return text
+
+    def flush(self) -> str:
+        """Nothing is left."""
+        return ""
+
+
+def _no_redaction(ground: Ground, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(bot.flow.run, "Redactor", Telling)
+
+
+def _no_checkout_rules(ground: Ground, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(worktree, "_refuse_odd", lambda path, spellings: None)
+    patch.setattr(worktree, "_refuse_below_a_link", lambda path, links: None)
+    patch.setattr(worktree, "_link", lambda objects, path, name: objects.read(name, 4096).decode())
+
+
+def _git_writes(ground: Ground, patch: pytest.MonkeyPatch) -> None:
+    """The checkout is git's own, with submodules and with the filters that a worker's git may be set up with."""
+
+    def checkout(mirror: GitMirror, sha: str, paths: Sequence[str], at: Path) -> None:
+        objects = mirror._git.directory / "objects"
+        filters = ("-c", f"filter.decrypt.smudge=cat {ground.outside.file}", "-c", "protocol.allow=always")
+        subprocess.run(["git", "init", "-q", str(at)], check=True)
+        (at / ".git/objects/info/alternates").write_text(f"{objects}\n")
+        subprocess.run(["git", *filters, "-C", str(at), "checkout", "-q", "--detach", sha], check=True)
+        submodules = ["git", *filters, "-C", str(at), "submodule", "update", "-q", "--init"]
+        subprocess.run(submodules, check=False, timeout=10, stderr=subprocess.DEVNULL)
+
+    patch.setattr(GitMirror, "checkout", checkout)
+
+
+def _follow_links(ground: Ground, patch: pytest.MonkeyPatch) -> None:
+    """What commands leave is read like any other file."""
+
+    def read(top: Path, path: str, limit: int, *, links: bool = False) -> bytes | None:
+        return (top / path).read_bytes() if (top / path).exists() else None
+
+    def contents(top: Path, path: str, limit: int) -> dict[str, bytes]:
+        return {each.name: each.read_bytes() for each in (top / path).iterdir() if each.is_file()}
+
+    patch.setattr(leavings, "read", read)
+    patch.setattr(leavings, "contents", contents)
+
+
 SWITCHES: Final[dict[Layer, Switch]] = {
     **{layer: _loosen(layer) for layer in AROUND_A_COMMAND},
     Layer.BOUNDS: _no_bounds,
@@ -211,4 +299,8 @@ SWITCHES: Final[dict[Layer, Switch]] = {
     Layer.GUARD: _no_guard,
     Layer.CREDENTIALS: _one_grant,
     Layer.STRANGERS: _for_strangers,
+    Layer.CHECKOUT: _no_checkout_rules,
+    Layer.WRITER: _git_writes,
+    Layer.LEAVINGS: _follow_links,
+    Layer.REDACTION: _no_redaction,
 }

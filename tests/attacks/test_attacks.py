@@ -19,7 +19,7 @@ TOGETHER = [attack for attack in ATTACKS if len(attack.stopped_by) > 1]
 
 def harm(ground: Ground, attack: Attack, without: Iterable[Layer]) -> bool:
     """Whether what must not happen happens without these layers."""
-    if why := attack.missing():
+    if why := attack.missing(ground):
         pytest.skip(why)
     with ground.without(without), attack.staged(ground) as scene:
         return attack.harmed(scene)
