@@ -21,6 +21,12 @@ FORMAT = 1
 """Version of the canonical form; a fingerprint of another format never equals one of this."""
 
 
+MOST_EFFECTS = 20_000
+"""Resources and outputs of one plan; ten times what its authors call a large project."""
+MOST_CHARACTERS = 8_000_000
+"""Of addresses, paths and values of one plan: it is kept, and read again with every face that showed it."""
+
+
 class Action(enum.Enum):
     """What happens to one resource."""
 
@@ -166,15 +172,50 @@ def effect_set(
 ) -> EffectSet:
     """Sort everything into the canonical order, whatever order the tool listed it in."""
     ordered = sorted(
-        (replace(each, leaves=tuple(sorted(each.leaves, key=lambda leaf: leaf.path))) for each in resources),
+        (_tidied(each) for each in resources),
         key=lambda each: (each.address, each.action.value, each.previous_address),
     )
-    return EffectSet(tuple(ordered), tuple(sorted(outputs, key=lambda each: each.name)), unpredictable)
+    named = (replace(each, name=storable(each.name)) for each in outputs)
+    return EffectSet(tuple(ordered), tuple(sorted(named, key=lambda each: each.name)), unpredictable)
+
+
+def _tidied(effect: ResourceEffect) -> ResourceEffect:
+    leaves = (replace(leaf, path=storable(leaf.path)) for leaf in effect.leaves)
+    return replace(
+        effect,
+        address=storable(effect.address),
+        type=storable(effect.type),
+        previous_address=storable(effect.previous_address),
+        reason=storable(effect.reason),
+        import_id=storable(effect.import_id),
+        replace_paths=tuple(storable(path) for path in effect.replace_paths),
+        leaves=tuple(sorted(leaves, key=lambda leaf: leaf.path)),
+    )
+
+
+def storable(text: str) -> str:
+    """The text without lone surrogates, which JSON can spell and nothing can store or show: each becomes U+FFFD."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def oversized(effects: EffectSet) -> str:
+    """Why nobody could review this, and what to do; empty for everything that somebody could."""
+    count = len(effects.resources) + len(effects.outputs)
+    if count > MOST_EFFECTS:
+        return f"touches {count:,} things, and at most {MOST_EFFECTS:,} can be reviewed: split the project"
+    leaves = (leaf for each in effects.resources for leaf in each.leaves)
+    size = sum(len(leaf.path) + len(leaf.before.text) + len(leaf.after.text) for leaf in leaves)
+    size += sum(len(each.address) + sum(map(len, each.replace_paths)) for each in effects.resources)
+    size += sum(len(each.name) + len(each.before.text) + len(each.after.text) for each in effects.outputs)
+    if size > MOST_CHARACTERS:
+        return f"has {size:,} characters, and at most {MOST_CHARACTERS:,} can be reviewed: split the project"
+    return ""
 
 
 def canonical_json(value: object) -> str:
     """JSON with sorted keys and no spaces; a whole float becomes an integer, as tools disagree about it."""
-    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    text = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return storable(text)
 
 
 def _plain(value: object) -> object:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.core.commands import Malformed, Parsed, Unknown, parse
-from bot.core.model import Comment
-from bot.core.record import Command, Memory, Request
+from bot.core.gate import standing_holds
+from bot.core.model import Comment, HostFacts, Permission
+from bot.core.record import Command, Judgement, Memory, Request, Verb
 
 KEPT = 200
-"""Requests remembered per change; older judged ones are forgotten (the audit keeps them)."""
+"""Requests by people with write permission remembered per change; older ones are forgotten (the audit keeps them)."""
+
+KEPT_OF_OTHERS = 50
+"""The same for everybody else, whose words must never push out those of who may write."""
+
+MOST_OF_OTHERS = 10
+"""Commands per hour of one author without write permission that are taken up: each costs a comment in answer."""
+
+MOST_OF_ALL_OTHERS = 30
+"""The same for all of them together."""
 
 MOST_EXPLAINED = 5
 """Things in one comment that were not understood and are answered."""
@@ -32,8 +42,44 @@ def absorb_comments(memory: Memory, instance: str, bot: str, now: datetime) -> M
     seen = max((comment.id for comment in host.comments), key=_number, default=newest)
     if not found and seen == newest:
         return memory
-    requests = (*memory.requests, *found)[-KEPT:]
+    requests = _remembered(host, (*memory.requests, *_within_quota(memory, host, found)))
     return replace(memory, requests=requests, seen_comment=max(seen, newest, key=_number))
+
+
+def _may_write(host: HostFacts, request: Request) -> bool:
+    permission = host.permission_of(request.author) if request.judgement is Judgement.OPEN else request.permission
+    return permission >= Permission.WRITE
+
+
+def _within_quota(memory: Memory, host: HostFacts, found: list[Request]) -> list[Request]:
+    """Without what people who may not write ask for beyond their share of the last hour."""
+    taken = [each for each in memory.requests if not _may_write(host, each)]
+    kept = []
+    for request in found:
+        if not _may_write(host, request):
+            recent = [each.author for each in taken if each.at > request.at - timedelta(hours=1)]
+            if len(recent) >= MOST_OF_ALL_OTHERS or recent.count(request.author) >= MOST_OF_OTHERS:
+                continue
+            taken.append(request)
+        kept.append(request)
+    return kept
+
+
+def _remembered(host: HostFacts, requests: tuple[Request, ...]) -> tuple[Request, ...]:
+    """The newest, those of people who may write and of the others apart; and every hold that stands, as nobody can
+    talk so much that it is forgotten."""
+    writers = [each.id for each in requests if _may_write(host, each)]
+    others = [each.id for each in requests if not _may_write(host, each)]
+    asked = [each for each in requests if _asks_to_hold(host, each)]
+    holds = {each.author: each.id for each in reversed([*standing_holds(requests), *asked])}
+    kept = {*writers[-KEPT:], *others[-KEPT_OF_OTHERS:], *holds.values()}
+    return tuple(each for each in requests if each.id in kept)
+
+
+def _asks_to_hold(host: HostFacts, request: Request) -> bool:
+    """A hold that is not judged yet, by somebody whose hold will count."""
+    command = request.command if request.judgement is Judgement.OPEN else None
+    return command is not None and command.verb is Verb.HOLD and _may_write(host, request)
 
 
 def _number(text: str) -> tuple[int, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bot.core import leftovers
 from bot.core.compare import match, remainder
-from bot.core.effectset import EffectSet, fingerprint
+from bot.core.effectset import EffectSet, fingerprint, oversized
 from bot.core.errors import (
     HostError,
     NoCredentials,
@@ -35,6 +35,10 @@ from bot.ports import AuditEntry, Confinement, Diagnostic, Job, LogSink, Mirror,
 log = logging.getLogger(__name__)
 
 EMPTY = EffectSet()
+
+LONGEST_LINE = 500
+MOST_LINES = 50
+"""Of what a tool said, as it is kept with its run and shown; its log has all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +123,8 @@ def _shown(failure: Failure, redactor: Redactor) -> Failure:
     """As people may see it. Cut only after it was redacted: half of a secret is not recognised."""
     return replace(
         failure,
-        message=redactor.text(failure.message)[:500],
-        details=tuple(line[:500] for line in _redacted(failure.details, redactor)[:50]),
+        message=redactor.text(failure.message)[:LONGEST_LINE],
+        details=tuple(line[:LONGEST_LINE] for line in _redacted(failure.details, redactor)[:MOST_LINES]),
     )
 
 
@@ -242,7 +246,10 @@ def _carry(services: Services, run: Run, bench: Bench) -> tuple[Step, Run]:
     begun = services.clock.now()
     planned = bench.tool.plan(bench.job)
     seconds = (services.clock.now() - begun).total_seconds()
-    warnings = _redacted(tuple(_sentence(finding) for finding in findings) + planned.warnings, bench.redactor)
+    if why := oversized(planned.effects):
+        raise ToolFailed(f"the plan {why}")
+    said = tuple(_sentence(finding) for finding in findings) + planned.warnings
+    warnings = tuple(line[:LONGEST_LINE] for line in _redacted(said, bench.redactor)[:MOST_LINES])
     result = _result(services, run, planned, warnings, seconds)
     run = replace(run, plan=result)
     services.store.put_effect_sets({result.fingerprint: planned.effects})
@@ -277,7 +284,7 @@ def _result(services: Services, run: Run, planned: Planned, warnings: tuple[str,
         digest=hashlib.sha256(planned.artifact).hexdigest() if planned.artifact else "",
         artifact=services.artifacts.put("plan", kept, owner=run.id) if kept else "",
         state=planned.state,
-        warnings=warnings[:50],
+        warnings=warnings,
         seconds=round(seconds, 2),
     )
 

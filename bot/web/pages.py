@@ -19,6 +19,7 @@ from werkzeug.exceptions import NotFound
 from bot.core.config.server import rules_for
 from bot.core.face.compose import compose
 from bot.core.face.explain import explain
+from bot.core.face.markdown import visible
 from bot.core.face.render import render
 from bot.core.gate import judge
 from bot.core.model import ChangeRef
@@ -86,6 +87,7 @@ def to_html(markdown: str) -> Markup:
 def create_app(services: Services, read_log: LogReader, ready: Check = nothing_more) -> Flask:
     """The pages, the JSON API and the metrics; listens on loopback unless the operator says otherwise."""
     app = Flask(__name__)
+    app.jinja_env.finalize = _shown
     app.jinja_env.filters["clock"] = lambda at: at.strftime("%Y-%m-%d %H:%M:%S UTC") if at else ""
     app.after_request(_secure)
     add_health(app, services.store, services.queue, ready)
@@ -93,6 +95,11 @@ def create_app(services: Services, read_log: LogReader, ready: Check = nothing_m
     _add_api(app, services, read_log)
     app.register_error_handler(NotFound, _missing)
     return app
+
+
+def _shown(value: object) -> object:
+    """What a template says of anybody's text: nothing in it hides, or turns the direction of what is around it."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _missing(_: NotFound) -> tuple[Response | str, int]:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.core import effectset
+from bot.core.codec import EFFECTS, decode, encode
 from bot.core.effectset import (
     ABSENT,
     Action,
     Counts,
     EffectSet,
+    Leaf,
     OutputEffect,
+    ResourceEffect,
     Value,
     canonical_json,
     effect_set,
     fingerprint,
+    oversized,
     token,
 )
 
@@ -78,3 +84,30 @@ def test_only_what_does_nothing_at_all_is_empty(build: SimpleNamespace) -> None:
     assert not EffectSet(unpredictable=1).empty
     assert not EffectSet(outputs=(OutputEffect("o", ABSENT, ABSENT),)).empty
     assert not build.an_effect_set().empty
+
+
+def test_half_a_character_cannot_keep_a_plan_from_being_stored() -> None:
+    odd = json.loads('"a\\ud800b"')
+    leaf = Leaf(odd, ABSENT, Value.known({odd: odd}))
+    made = effect_set(
+        [ResourceEffect(odd, Action.CREATE, odd, odd, odd, odd, (odd,), (leaf,))], [OutputEffect(odd, ABSENT, ABSENT)]
+    )
+    assert fingerprint(b"k", made)
+    assert decode(EFFECTS, encode(EFFECTS, made)) == made
+
+
+@pytest.mark.parametrize(
+    ("bound", "why"), [("MOST_EFFECTS", "touches 2 things, and at most 1 "), ("MOST_CHARACTERS", "has 27 characters")]
+)
+def test_a_plan_that_nobody_could_review_is_told_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, bound: str, why: str
+) -> None:
+    leaf = Leaf("path", ABSENT, Value.known("value"))
+    made = effect_set(
+        [ResourceEffect("address", Action.REPLACE, replace_paths=("path",), leaves=(leaf,))],
+        [OutputEffect("name", ABSENT, Value.known(1))],
+    )
+    assert oversized(made) == ""
+    monkeypatch.setattr(effectset, bound, 1)
+    assert oversized(made).startswith(why)
+    assert oversized(made).endswith("split the project")

@@ -191,3 +191,10 @@ def test_a_diffs_lines_are_coloured_and_nothing_else_is_let_through_for_it() -> 
     assert '<span class="added">+ new</span>' in shown
     assert "evil" not in shown
     assert "<span" not in str(to_html("```\n- plain\n```"))
+
+
+def test_a_title_turns_nothing_around_it_on_any_page(world: Any, client: FlaskClient) -> None:
+    world.pull({"prod/web/wanted": "a=2\n"}, title="\u202etitle\u2066")
+    for path in ("/", CHANGE):
+        assert "\\u202etitle\\u2066" in text(client, path)
+        assert "\u202e" not in text(client, path)

@@ -18,7 +18,8 @@ from bot.core.decide.deploying import (
 from bot.core.decide.gating import gate_open
 from bot.core.decide.planning import stranger
 from bot.core.effects import Judge, ReleaseTarget, StateEffect, ThawBranch
-from bot.core.face.explain import explain, help_text
+from bot.core.face.explain import explain, help_text, plain_keeping_code
+from bot.core.face.markdown import plain
 from bot.core.gate import standing_holds
 from bot.core.model import ChangeState, Permission
 from bot.core.record import Command, Judgement, Request, Verb
@@ -144,7 +145,23 @@ def _ok_to_plan(snapshot: Snapshot, verdict: Reason, request: Request, command: 
     if not command.words or not head.startswith(command.words[0].lower()) or request.head != head:
         now = f"The newest commit is `{head[:12]}`"
         return refuse(snapshot, request, f"{now}; look at that one, then say `/ok-to-plan {head[:12]}`.")
+    if any(sha != head and sha.startswith(command.words[0].lower()) for sha in _commits_seen(snapshot)):
+        both = "Two commits of this change begin like that"
+        return refuse(snapshot, request, f"{both}; say the whole of the one you looked at: `/ok-to-plan {head}`.")
     return grant(snapshot, request)
+
+
+def _commits_seen(snapshot: Snapshot) -> set[str]:
+    """Every commit that anybody can have looked at here: who makes both can make them begin alike."""
+    memory, host = snapshot.memory, snapshot.host
+    return {
+        *(face.head for face in memory.faces),
+        *(run.head for run in snapshot.runs),
+        *(request.head for request in memory.requests),
+        *(commit.sha for commit in host.commits),
+        *memory.pushers,
+        *host.pushers,
+    }
 
 
 def _merge(snapshot: Snapshot, verdict: Reason, request: Request, command: Command) -> Judge | None:
@@ -156,14 +173,14 @@ def _merge(snapshot: Snapshot, verdict: Reason, request: Request, command: Comma
         return refuse(snapshot, request, text)
     refusal = snapshot.memory.refusals.get(f"merge:{snapshot.change.head_sha}")
     if refusal is not None and gate_open(snapshot) and refusal.attempts >= 5:
-        return refuse(snapshot, request, f"The host will not merge it: {refusal.reason}")
+        return refuse(snapshot, request, f"The host will not merge it: {plain(refusal.reason)}")
     return None
 
 
 def _deploy(snapshot: Snapshot, verdict: Reason, request: Request, command: Command) -> Judge | None:
     if snapshot.change.state is not ChangeState.MERGED:
         blockers = verdict.blockers()
-        waits = f" The gate waits: {blockers[0].text}." if blockers else ""
+        waits = f" The gate waits: {plain_keeping_code(blockers[0].text)}." if blockers else ""
         return refuse(snapshot, request, f"What is merged is deployed; this is not merged yet.{waits}")
     if snapshot.memory.merge is None:
         return None

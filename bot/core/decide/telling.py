@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.core.decide.deploying import Position, Stage, positions
 from bot.core.decide.planning import all_planned
 from bot.core.effects import StateEffect, Tell
+from bot.core.face.markdown import unmarked
 from bot.core.fold import told
 from bot.core.gate import concerned
 from bot.core.model import ChangeState
@@ -18,11 +20,16 @@ from bot.core.verdict import Reason, Status
 
 
 def tell_effects(snapshot: Snapshot, verdict: Reason) -> tuple[StateEffect, ...]:
-    """Messages that were not told yet."""
+    """Messages that were not told yet. Titles, failures and names are strangers' words, so in no chat are they
+    markup."""
     if snapshot.rules.mode is Mode.OBSERVE:
         return ()
     found = (*_waiting(snapshot, verdict), *_runs(snapshot), *_bypassed(snapshot), *_reminders(snapshot))
-    return tuple(tell for tell in found if told(tell) not in snapshot.memory.said)
+    return tuple(
+        replace(tell, title=unmarked(tell.title), body=unmarked(tell.body))
+        for tell in found
+        if told(tell) not in snapshot.memory.said
+    )
 
 
 def _name(snapshot: Snapshot) -> str:

@@ -8,6 +8,7 @@ import re
 
 from bot.core.decide.planning import all_planned, planned_sets, unplanned
 from bot.core.face.explain import explain
+from bot.core.face.markdown import visible
 from bot.core.face.words import counted, plural, total
 from bot.core.guard.judging import denials
 from bot.core.record import CheckConclusion
@@ -86,7 +87,7 @@ def _first(verdict: Reason) -> str:
 
 def _line(text: str) -> str:
     """One line that fits a status, cut between words."""
-    flat = " ".join(text.split())
+    flat = " ".join(visible(text).split())
     if len(flat) <= SUMMARY_LIMIT:
         return flat
     return flat[: SUMMARY_LIMIT - 2].rsplit(" ", 1)[0] + " …"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from bot.core.commands import HELP
-from bot.core.face.markdown import plain
+from bot.core.face.markdown import code, plain
 from bot.core.face.words import either
 from bot.core.verdict import Reason, Status
 
+LONGEST_SPAN: Final = 300
 BADGES: Final = {Status.SKIPPED: "⚪", Status.PENDING: "⏸", Status.APPROVED: "✅", Status.DENIED: "⛔"}
 
 
@@ -46,16 +48,15 @@ def sentence(reason: Reason) -> str:
     return text
 
 
+_SPAN: Final = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+"""A code span as our own sentences have them. They also hold what tools and strangers say, whose backticks come in
+any number: what is no such span is text."""
+
+
 def plain_keeping_code(text: str) -> str:
     """Our own sentences carry `code spans`; what is between them is made safe, and so is what is inside."""
-    parts = text.split("`")
-    if len(parts) % 2 == 0:
-        return plain(text)
-    return "".join(part if odd else plain_part(part) for odd, part in _alternate(parts))
-
-
-def _alternate(parts: list[str]) -> list[tuple[bool, str]]:
-    return [(index % 2 == 1, f"`{part}`" if index % 2 else part) for index, part in enumerate(parts)]
+    parts = _SPAN.split(text)
+    return "".join(code(part, LONGEST_SPAN) if index % 2 else plain_part(part) for index, part in enumerate(parts))
 
 
 def plain_part(part: str) -> str:

@@ -7,16 +7,26 @@ from typing import Final
 
 LONGEST_VALUE: Final = 160
 _CONTROL: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u2800\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U00013430-\U0001343f\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+"""Controls, and whatever else takes no place or turns the direction of what stands around it (Unicode's categories
+Cc, Cf, Cs, and fillers), but the joiner and the selectors that emoji are made with."""
 _SPECIAL: Final = re.compile(r"([\\`*\[\]|~>&$]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])|^[-+#=]|^\d+(?=[.)]))")
+_LINKING: Final = re.compile(r"@|#(?=\d)|(?:https?|ftp|mailto|xmpp)(?=:)|www(?=\.)|\bGH(?=-\d)", re.IGNORECASE)
+"""What GitHub makes links and mentions of: https://github.github.com/gfm/#autolinks-extension-"""
+_CHATTING: Final = re.compile(
+    r"@|(?:https?|ftp|mailto|xmpp)(?=:)|www(?=\.)|<(?=[!@#a-z/])|\](?=\()|!(?=\[)", re.IGNORECASE
+)
 ZERO: Final = "\u2060"
 """A word joiner: invisible, and enough to keep ``@name`` from being a mention and ``#1`` from being a link."""
 
 
 def visible(text: str) -> str:
     """Control, bidirectional and invisible characters written out as ``\\u202e``; tabs and newlines stay."""
+    if text.isascii() and text.isprintable():
+        return text
     return _CONTROL.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
@@ -24,8 +34,12 @@ def plain(text: str, limit: int = 300) -> str:
     """Text in a sentence or a table cell: one line, nothing of it is markup, nobody is pinged."""
     line = shortened(" ".join(visible(text).split()), limit)
     escaped = _SPECIAL.sub(r"\\\1", line).replace("<", "&lt;")
-    escaped = re.sub(r"#(?=\d)", f"#{ZERO}", escaped)
-    return re.sub(r"(?i)(https?)(:)", rf"\1{ZERO}\2", escaped.replace("@", f"@{ZERO}")).replace("www.", f"www{ZERO}.")
+    return _LINKING.sub(rf"\g<0>{ZERO}", escaped)
+
+
+def unmarked(text: str) -> str:
+    """Text for a chat, whichever markup it has: one line, nobody is pinged, nothing becomes a link or a picture."""
+    return _CHATTING.sub(rf"\g<0>{ZERO}", " ".join(visible(text).split()))
 
 
 def code(text: str, limit: int = LONGEST_VALUE) -> str:

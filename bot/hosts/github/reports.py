@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bot.core.errors import HostBusy, HostDenied, HostGone, HostUnclear
+from bot.core.face.markdown import plain
 from bot.core.model import ChangeRef, RepoRef
 from bot.core.record import CheckConclusion
 from bot.hosts.github.account import Account
@@ -236,7 +237,8 @@ def _run_body(check: CheckToSet, batch: tuple[Annotation, ...]) -> dict[str, Any
     done = check.conclusion is not CheckConclusion.PENDING
     output: dict[str, Any] = {
         "title": at_word(check.summary, DESCRIPTION_LIMIT) or check.name,
-        "summary": whole_lines(check.summary, TEXT_LIMIT) or check.name,
+        # The title is text, the summary is Markdown: https://docs.github.com/en/rest/checks/runs#create-a-check-run
+        "summary": plain(check.summary) or check.name,
     }
     output |= {"text": whole_lines(check.text, TEXT_LIMIT)} if check.text else {}
     output |= {"annotations": [_annotation(each) for each in batch]} if batch else {}

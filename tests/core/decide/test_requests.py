@@ -15,7 +15,7 @@ from bot.core.gate import judge
 from bot.core.model import ChangeState, Permission, RepoRef
 from bot.core.record import IntentState, Judgement, Refusal, Verb
 from bot.core.rules import Mode, RepoRules
-from bot.core.runs import RunState
+from bot.core.runs import Failure, FailureKind, RunState
 
 
 def outcome(snapshot: Any) -> Judge | None:
@@ -159,6 +159,17 @@ def test_vouching_is_for_the_very_commit_one_had_in_view(
         granted(snapshot)
     else:
         assert "say `/ok-to-plan aaaaaaaaaaaa`" in refused(snapshot)
+
+
+def test_a_beginning_that_fits_two_commits_of_the_change_vouches_for_neither(build: SimpleNamespace) -> None:
+    head, other = "a" * 40, "a" * 12 + "e" * 28
+    request = build.a_request(Verb.OK_TO_PLAN, "bo", "a" * 12, head=head)
+    assert f"`/ok-to-plan {head}`" in refused(
+        build.a_snapshot(requests=(request,), faces=(build.a_face(head=other),))
+    )
+    assert "Two commits" in refused(build.a_snapshot(requests=(request,), pushers={other: "ann"}))
+    whole = build.a_request(Verb.OK_TO_PLAN, "bo", head, head=head)
+    granted(build.a_snapshot(requests=(whole,), faces=(build.a_face(head=other),)))
 
 
 # ------------------------------------------------------------------------------------------ /merge
@@ -315,3 +326,11 @@ def test_a_whole_queue_of_requests_is_judged_in_order(build: SimpleNamespace) ->
     snapshot = build.a_snapshot(requests=asked)
     found = [effect.request_id for effect in request_effects(snapshot, judge(snapshot)) if isinstance(effect, Judge)]
     assert found == ["0", "1", "2"]
+
+
+def test_an_answer_says_the_words_of_a_tool_as_words(build: SimpleNamespace) -> None:
+    failed = build.a_plan_run(state=RunState.FAILED, failure=Failure(FailureKind.TOOL, "@team <img src=x> ``` `"))
+    answer = refused(build.a_snapshot(plans=(failed,), requests=(build.a_request(Verb.DEPLOY),)))
+    assert "The plan of app failed" in answer
+    assert "@team" not in answer
+    assert "<img" not in answer

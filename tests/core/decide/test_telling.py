@@ -111,3 +111,10 @@ def test_a_suspect_deploy_counts_from_when_its_lease_ended(build: SimpleNamespac
     run = build.a_deploy_run(state=RunState.SUSPECT, lease_until=build.ago(STEP))
     snapshot = build.a_merged(deploys=(run,), limits=Limits(reminder=STEP))
     assert any(tell.key.startswith("reminder:") for tell in told(snapshot))
+
+
+def test_a_title_is_no_markup_in_any_chat(build: SimpleNamespace) -> None:
+    change = build.a_change(title="<!channel> @here [x](https://evil.example)\u202e")
+    (tell,) = told(build.a_snapshot(change=change))
+    assert tell.title.startswith("acme/infra#12 ")
+    assert not any(word in tell.title for word in ("<!", "@here", "](", "https:", "\u202e"))

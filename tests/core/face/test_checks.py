@@ -73,3 +73,9 @@ def test_the_plan_check_counts(build: SimpleNamespace) -> None:
     assert plan(build.a_snapshot(affected=both, plans=half)) == (C.PENDING, "1 of 2 projects planned")
     broken = (build.a_plan_run("app"), build.a_plan_run("net", state=RunState.FAILED))
     assert plan(build.a_snapshot(affected=both, plans=broken)) == (C.FAILURE, "Failed: net")
+
+
+def test_nothing_hides_in_a_checks_line(build: SimpleNamespace) -> None:
+    failed = build.a_plan_run(state=RunState.FAILED, failure=Failure(FailureKind.TOOL, "a\u202eb\x1b[31m"))
+    _, line = gate(build.a_snapshot(plans=(failed,)))
+    assert line == "The plan of app failed: a\\u202eb\\u001b[31m"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,7 @@ from markdown_it import MarkdownIt
 
 from bot.core.effectset import ABSENT, Action, EffectSet, Leaf, Value
 from bot.core.face.compose import compose
-from bot.core.face.markdown import block, code, inside_comment, plain, visible
+from bot.core.face.markdown import block, code, inside_comment, plain, unmarked, visible
 from bot.core.face.model import Danger, Face, Row, Section
 from bot.core.face.render import body_digest, dangers_fit, marker, marker_of, render
 from bot.core.gate import judge
@@ -209,6 +210,44 @@ def test_hostile_text_in_a_block_stays_inside(lines: list[str]) -> None:
 @given(text=st.text())
 def test_nothing_invisible_comes_through(text: str) -> None:
     assert not set(visible(text)) & set("\x00\x1b\r\u200b\u202e\u2066\ufeff")
+
+
+SHOWN = set("\u200d\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd") | {chr(0x600 + number) for number in range(6)}
+"""The joiner of emoji, and marks of Arabic, Syriac and Kaithi that are seen."""
+
+
+def test_whatever_unicode_calls_a_control_a_format_or_half_a_character_is_written_out() -> None:
+    hidden = [chr(number) for number in range(0x110000) if unicodedata.category(chr(number)) in ("Cc", "Cf", "Cs")]
+    assert {char for char in hidden if visible(char) == char} <= SHOWN | set("\t\n")
+    assert all(visible(char) != char for char in "\u115f\u1160\u2800\u3164\uffa0\u034f\U000e0100")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ftp://evil.example", "WWW.evil.example", "xxhttps://evil.example", "mailto:a@b.example", "GH-12", "a/b#1"],
+)
+def test_nothing_that_a_host_makes_a_link_of_stays_whole(text: str) -> None:
+    assert "\u2060" in plain(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<!channel>",
+        "<@U123>",
+        "<https://evil.example|approve>",
+        "[approve](https://evil.example)",
+        "![](https://evil.example/x.png)",
+        "<at>everybody</at>",
+        "@here",
+        "\u202ereversed",
+        "two\nlines",
+    ],
+)
+def test_no_chat_finds_a_mention_a_link_or_a_picture_in_hostile_text(text: str) -> None:
+    shown = unmarked(text)
+    assert not re.search(r"<[!@a-z/]|@\w|https?:|\]\(|!\[|[\u202e\n]", shown)
+    assert unmarked("prod needs 1 approval (#12) & a < b") == "prod needs 1 approval (#12) & a < b"
 
 
 @settings(max_examples=100, deadline=None)

@@ -115,6 +115,28 @@ def test_code_spans_of_our_own_sentences_stay_and_unpaired_ones_do_not() -> None
     assert plain_part("  ") == "  "
 
 
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "x ``` @team <img src=https://evil.example/x> ` y",
+        "a `\n\n<img src=https://evil.example/x>\n\n` b",
+        "``` [x](https://evil.example) `",
+        "`` `@team` ``",
+        "`\n> # headline\n`",
+    ],
+)
+def test_backticks_of_strangers_open_nothing(hostile: str) -> None:
+    shown = plain_keeping_code(f"The plan of app failed: {hostile}")
+    assert "<img" not in shown
+    assert "@team" not in shown.replace("`@team`", "")
+    assert "https:" not in shown
+    assert "\n" not in shown
+
+
+def test_code_in_a_sentence_hides_nothing_and_ends_no_cell() -> None:
+    assert plain_keeping_code("at `a\u202eb|c`") == "at `a\\u202eb¦c`"
+
+
 def test_help_shows_every_form_of_address() -> None:
     assert "`@bot plan`" in help_text("bot")
     assert "@" not in help_text("").splitlines()[0]

@@ -211,3 +211,11 @@ def test_without_the_right_to_write_everything_is_denied(world: Any) -> None:
         host.merge(world.ref(pull), pull.head_sha, "merge", "T")
     with pytest.raises(HostGone):
         host.set_check(RepoRef("gh", "acme/other"), gate(pull.head_sha))
+
+
+def test_a_check_runs_summary_is_markdown_so_its_line_goes_in_as_text(world: Any) -> None:
+    pull, host = world.pull(), world.app()
+    host.set_check(world.repo, gate(pull.head_sha, FAILURE, "failed: @team <img src=//evil.example/x>"))
+    (run,) = world.forge.state.repo("acme/infra").check_runs.values()
+    assert run.summary is not None and "@team" not in run.summary
+    assert "<img" not in run.summary
