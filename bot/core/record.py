@@ -115,6 +115,8 @@ class FaceShown:
     head: str
     base_ref: str
     effects: Mapping[str, str] = field(default_factory=dict)
+    headline: str = ""
+    """Its first line, as Markdown: for lists of changes."""
 
 
 class CheckConclusion(enum.Enum):

@@ -84,11 +84,17 @@ def to_html(markdown: str) -> Markup:
     return Markup(cleaned)  # noqa: S704 - nh3 has just sanitised it
 
 
+def to_line(markdown: str) -> Markup:
+    """One line of Markdown as safe HTML, without a paragraph around it."""
+    return Markup(nh3.clean(_markdown.renderInline(markdown), tags={"code", "em"}))  # noqa: S704 - as above
+
+
 def create_app(services: Services, read_log: LogReader, ready: Check = nothing_more) -> Flask:
     """The pages, the JSON API and the metrics; listens on loopback unless the operator says otherwise."""
     app = Flask(__name__)
     app.jinja_env.finalize = _shown
     app.jinja_env.filters["clock"] = lambda at: at.strftime("%Y-%m-%d %H:%M:%S UTC") if at else ""
+    app.jinja_env.filters["line"] = to_line
     app.after_request(_secure)
     add_health(app, services.store, services.queue, ready)
     _add_pages(app, services)

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from bot.core.model import ChangeRef
 from bot.core.runs import RunKind
 from bot.web.metrics import METRICS, OTHERS
-from bot.web.pages import create_app, to_html
+from bot.web.pages import create_app, to_html, to_line
 
 CHANGE = "/changes/github/acme/infra/1"
 
@@ -41,6 +41,18 @@ def test_changes_are_listed_and_link_to_their_page(world: Any, client: FlaskClie
 
     assert f'href="{CHANGE}"' in page
     assert "Wider &lt;b&gt;gates&lt;/b&gt;" in page
+
+
+def test_the_list_says_where_each_change_stands(world: Any, client: FlaskClient) -> None:
+    pull = world.pull({"prod/web/wanted": "a=2\n"})
+    assert "⏸ Waiting for 1 approval · 1 update · nothing destroyed" in client.get("/").text
+    pull.approve("bo")
+    world.settle()
+    assert "✅ Approved by bo: ready to merge" in client.get("/").text
+
+
+def test_a_line_of_hostile_words_is_text() -> None:
+    assert to_line("⏸ <img src=x onerror=alert(1)> [x](https://example.com) `code`") == "⏸  x <code>code</code>"
 
 
 def test_a_pause_is_shown_on_the_first_page(world: Any, client: FlaskClient) -> None:

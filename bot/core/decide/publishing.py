@@ -115,12 +115,12 @@ def _comment(snapshot: Snapshot, verdict: Reason) -> Iterable[HostEffect]:
     )
     standing = tuple(digest for _, digest in snapshot.memory.published.pages)
     if standing != tuple(body_digest(page) for page in pages) or _new_face(snapshot):
-        yield PublishComment(pages, _shown(snapshot))
+        yield PublishComment(pages, _shown(snapshot, face.headline))
 
 
-def _shown(snapshot: Snapshot) -> FaceShown:
-    change = snapshot.change
-    return FaceShown(snapshot.now, change.head_sha, change.base_ref, planned_fingerprints(snapshot))
+def _shown(snapshot: Snapshot, headline: str) -> FaceShown:
+    change, effects = snapshot.change, planned_fingerprints(snapshot)
+    return FaceShown(snapshot.now, change.head_sha, change.base_ref, effects, headline.removeprefix("> "))
 
 
 def _new_face(snapshot: Snapshot) -> bool:

@@ -50,7 +50,10 @@ def stage_words(snapshot: Snapshot, position: Position) -> str:
     at = f" {clock(run.finished_at, snapshot.now)}" if run and run.finished_at else ""
     match position.stage:
         case Stage.DONE:
-            return f"✅ deployed{at}{_verified(position)}"
+            accepted = (
+                f", accepted by {both([plain(who) for who in run.accepted_by])}" if run and run.accepted_by else ""
+            )
+            return f"✅ deployed{at}{_verified(position)}{accepted}"
         case Stage.SUPERSEDED:
             return "superseded by a newer commit"
         case Stage.ACTIVE:

@@ -72,7 +72,9 @@ def _headline(snapshot: Snapshot, verdict: Reason) -> str:
         return "⏸ Waiting for a push by somebody the host knows"
     if people:
         have = dict(people[0].values).get("approvals", "").partition(" of ")
-        return f"⏸ Waiting for {have[2]} approvals, has {have[0]}" if have[2] != "1" else "⏸ Waiting for 1 approval"
+        rest = _and_more(len(blockers) - len(people) + 1)
+        many = f"{have[2]} approvals, has {have[0]}" if have[2] != "1" else "1 approval"
+        return f"⏸ Waiting for {many}{rest}"
     return f"⏸ {plain_keeping_code(blockers[0].text)}{_and_more(len(blockers))}" if blockers else "⏸ Waiting"
 
 

@@ -46,6 +46,16 @@ def test_waiting_for_people_says_how_many_and_who(build: SimpleNamespace) -> Non
     assert "Waiting for 2 approvals, has 0" in two.headline
 
 
+def test_what_holds_it_beside_missing_approvals_is_counted(build: SimpleNamespace) -> None:
+    held = build.a_snapshot(requests=(build.granted(Verb.HOLD, "cy"),))
+    assert face(held).headline.startswith("> **⏸ Waiting for 1 approval (and 1 more)**")
+
+
+def test_who_accepted_an_unreviewed_result_is_said(build: SimpleNamespace) -> None:
+    done, run = build.an_intent(state=IntentState.DEPLOYED), build.a_deploy_run(accepted_by=("cy",))
+    assert face(build.a_merged(intents=(done,), deploys=(run,))).rows[0].rules.endswith(", accepted by cy")
+
+
 def test_nobody_known_who_could_approve_is_said(build: SimpleNamespace) -> None:
     assert "nobody is known; not ann" in face(build.a_snapshot(people={"ann": build.PEOPLE["ann"]})).next
 
