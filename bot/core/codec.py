@@ -79,7 +79,7 @@ def decode(document: Document[T], text: str | bytes) -> T:
         if envelope.format == document.format:
             return msgspec.json.decode(envelope.body, type=document.type)
         return msgspec.convert(_upcast(document, envelope), type=document.type, str_keys=True)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise DamagedDocument(f"a stored {document.name} cannot be read: {error}") from None
 
 

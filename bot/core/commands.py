@@ -305,7 +305,7 @@ def _hold(verb: Verb, rest: str) -> Parsed:
     reason = "".join(char if char.isprintable() else " " for char in rest).strip()
     if reason.lower() == "cancel":
         return Command(Verb.UNHOLD)
-    return Command(verb, reason=reason[:MAX_REASON])
+    return Command(verb, reason=reason[:MAX_REASON].rstrip())
 
 
 def _unlock(verb: Verb, rest: str) -> Parsed:

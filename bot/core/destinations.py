@@ -89,12 +89,12 @@ def canonical(host: str) -> str:
 
 
 def is_address(host: str) -> bool:
-    """Whether this is an IP address rather than a name."""
+    """Whether this is an IP address rather than a name; one with a zone (``fe80::1%eth0``) is neither."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
         return False
-    return True
+    return "%" not in host
 
 
 def _is_name(host: str) -> bool:

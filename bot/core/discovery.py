@@ -85,6 +85,8 @@ class Tree:
         if self._directories is None:
             found = {"."}
             for path in self.with_files:
+                # Nothing can be a project further down, and the prefixes of a long path need its length squared.
+                path = path[: MAX_PATH + 1].rpartition("/")[0] if len(path) > MAX_PATH else path
                 while path and path not in found:
                     found.add(path)
                     path = path.rpartition("/")[0]

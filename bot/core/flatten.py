@@ -41,10 +41,26 @@ def _walk(path: str, before: object, after: object, masks: Masks, key: bytes, fo
             )
             _walk(_join(path, name), _at(before, name), _at(after, name), inner, key, found, depth + 1)
         return
+    # Where it goes no deeper, a value is shown whole: then what is masked anywhere in it hides all of it.
+    hidden = hidden or _any(masks.before_sensitive) or _any(masks.after_sensitive)
     old = _value(before, key, hidden=hidden)
     new = UNKNOWN if unknown else _value(after, key, hidden=hidden)
     if old != new or (hidden and before != after):
         found.append(Leaf(path, old, new))
+
+
+def _any(mask: object) -> bool:
+    """Whether a mask covers anything."""
+    waiting = [mask]
+    while waiting:
+        each = waiting.pop()
+        if each is True:
+            return True
+        if isinstance(each, Mapping):
+            waiting.extend(each.values())
+        elif isinstance(each, list):
+            waiting.extend(each)
+    return False
 
 
 def _alike(before: object, after: object) -> bool:
@@ -66,7 +82,7 @@ def _at(value: object, name: str | int) -> object:
     if value is True:
         return True
     if isinstance(value, Mapping):
-        return value.get(name)
+        return value.get(name, value.get(str(name)) if isinstance(name, int) else None)
     if isinstance(value, list) and isinstance(name, int) and name < len(value):
         return value[name]
     return None

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from bot.core.config.document import shown
 from bot.core.destinations import Destination, allowed, forbidden_address, split
 
 PORT: Final = 3128
@@ -125,7 +126,7 @@ class Egress:
         return self._refuse(host, port, why)
 
     def _refuse(self, host: str, port: int | None, why: str) -> socket.socket:
-        place = f"{host[:200]}:{port}"
+        place = f"{shown(host, 200)}:{port}"
         if place not in self._told and len(self._told) < TOLD:
             self._told.add(place)
             self._log(f"network: no connection to {place}: {why}\n")

@@ -135,3 +135,11 @@ def test_a_memory_from_before_the_static_guard_selects_anew():
 def test_a_format_without_a_way_up_is_called_damaged():
     with pytest.raises(DamagedDocument, match="format 0"):
         codec.decode(THIRD, '{"format":0,"body":{}}')
+
+
+@pytest.mark.parametrize(
+    "text", [b'{"format":1,"body":{"resources":[{"address":"\xff","action":"run"}]}}', b'{"a":' * 5000 + b"}" * 5000]
+)
+def test_text_that_is_no_text_and_text_without_bottom_are_damaged(text: bytes) -> None:
+    with pytest.raises(DamagedDocument):
+        codec.decode(codec.EFFECTS, text)

@@ -242,3 +242,9 @@ def test_no_comment_takes_long(body: str) -> None:
     said(body)
 
     assert time.process_time() - before < 1.0
+
+
+def test_a_reason_that_is_cut_ends_in_no_blank() -> None:
+    [found] = parse("/hold " + "a" * (MAX_REASON - 1) + " b", bot_names=())
+    assert isinstance(found, Command)
+    assert found.reason == "a" * (MAX_REASON - 1)

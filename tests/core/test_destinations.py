@@ -89,3 +89,8 @@ def test_no_text_raises(text: str) -> None:
 
     assert found is None or parse(str(found)) == found
     assert canonical(canonical(text)) == canonical(text) or not text.isascii()
+
+
+def test_an_address_with_a_zone_is_no_destination() -> None:
+    assert parse("[fe80::1%eth0]:443") is None
+    assert parse("::8%x]:1") is None

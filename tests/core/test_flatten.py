@@ -118,3 +118,23 @@ def test_what_a_mask_covers_is_found_whatever_its_shape() -> None:
     assert secrets_in(["x"], [False, True]) == ()
     assert secrets_in("x", {"a": True}) == ()
     assert flat([1], [1, 2]) == {"[1]": (ABSENT, Value.known(2))}
+
+
+@pytest.mark.parametrize("mask", [{"a": True}, [False, True], {"a": [{"b": True}]}])
+def test_what_is_masked_in_part_is_hidden_whole_where_it_is_shown_whole(mask: object) -> None:
+    found = leaves({"a": "secret"}, ["open", "secret"], Masks(after_sensitive=mask), KEY)
+    assert [each.after.kind for each in found] == [ValueKind.SENSITIVE]
+
+
+def test_a_mask_below_the_greatest_depth_still_hides() -> None:
+    value: object = "secret"
+    mask: object = True
+    for _ in range(DEEPEST + 5):
+        value, mask = {"a": value}, {"a": mask}
+    found = leaves(None, value, Masks(after_sensitive=mask), KEY)
+    assert [each.after.kind for each in found] == [ValueKind.SENSITIVE]
+
+
+def test_a_masks_position_in_a_list_may_be_written_as_text() -> None:
+    [found] = leaves(None, [{"p": "secret"}], Masks(after_sensitive={"0": {"p": True}}), KEY)
+    assert (found.path, found.after.kind) == ("[0].p", ValueKind.SENSITIVE)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.core.config.reference import REPOSITORY_EXAMPLE
 from bot.core.config.repository import MAX_PROJECTS, RepoConfig, parse_repository
-from bot.core.discovery import MAX_NAME, Discoverer, TreeSource, clean_path, readable
+from bot.core.discovery import MAX_NAME, Discoverer, Tree, TreeSource, clean_path, readable
 from bot.core.errors import ToolFailed
 from bot.core.layout import NAME, granted_environments, lay_out
 from bot.core.model import RepoRef
@@ -370,3 +370,10 @@ def test_names_are_unique_whatever_the_tree(paths: list[list[str]]) -> None:
 
     assert not found.problems
     assert len({project.name for project in found.projects}) == len(found.projects)
+
+
+def test_a_path_without_end_costs_no_more_than_the_longest_that_is_looked_at() -> None:
+    path = "a/" * 100_000 + "b"
+    tree = Tree(Files(path, "x/y"))
+    assert {".", "x", "a", "a/a"} <= tree.directories
+    assert len(tree.directories) < 300

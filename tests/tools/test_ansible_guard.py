@@ -280,3 +280,47 @@ def test_circles_of_aliases_aliases_of_nothing_and_odd_keys_end(text: str) -> No
 def test_what_is_merged_or_aliased_counts_where_it_is_written() -> None:
     text = "- hosts: web\n  vars:\n    x: &x {ansible_connection: local}\n  tasks:\n    - ping:\n      vars: *x\n"
     assert bad(text) == [("on-worker", "local", 3)]
+
+
+# What is written here doubles, or is looked through again, with each line more: it must cost what its bytes cost.
+
+
+def laughing(count: int) -> str:
+    lines = ["- {source: &a0 [x, x]}"]
+    lines += [f"- {{source: &a{each} [*a{each - 1}, *a{each - 1}]}}" for each in range(1, count)]
+    return "\n".join(lines)
+
+
+def test_what_repeats_itself_by_aliases_is_not_written_out() -> None:
+    found = read({"one/requirements.yml": laughing(60)})
+    assert {(each.rule, each.value) for each in found} == {("collection", "(not text)"), ("ansible-module", "source")}
+    assert len(found) == 120
+
+
+def test_a_module_named_by_no_text_is_a_module_nobody_allows_by_name() -> None:
+    found = read({"one/site.yml": task("      action: {module: [command]}\n")})
+    assert [each.value for each in found if each.rule == "ansible-module"] == ["(not text)"]
+
+
+def test_many_keys_of_one_mapping_do_not_cost_their_number_squared() -> None:
+    keys = "".join(f"    k{each}: 1\n" for each in range(20_000))
+    started = time.process_time()
+    read({"one/site.yml": f"- hosts: all\n  vars:\n{keys}"})
+    assert time.process_time() - started < 5
+
+
+def test_many_settings_do_not_cost_their_number_squared() -> None:
+    settings = "".join(f"k{each}=\n" for each in range(30_000))
+    started = time.process_time()
+    found = read({"one/ansible.cfg": f"[defaults]\nK0x : 1\n{settings}"})
+    assert time.process_time() - started < 5
+    assert [each.line for each in found[:3]] == [2, 3, 4]
+
+
+def test_a_number_that_python_does_not_take_is_a_lookup_that_nobody_can_foresee() -> None:
+    assert ("lookup", "", 4) in bad(task('      debug: {msg: "{{ ' + "9" * 5000 + ' }}"}\n'))
+
+
+def test_settings_nested_too_deep_are_denied() -> None:
+    found = read({}, options={**OPTIONS, "extra_vars": {"a": "{{ " + "(" * 50_000 + " }}"}})
+    assert [(each.rule, each.value) for each in found] == [("lookup", "")]

@@ -207,3 +207,26 @@ def test_no_depth_makes_it_raise_or_take_long(text: str) -> None:
     found = read({"one/main.tf": text, "one/x.tf.json": text})
     assert {each.rule for each in found} == {"unreadable"}
     assert time.monotonic() - start < 30
+
+
+def test_blocks_within_blocks_cost_what_their_bytes_cost() -> None:
+    depth = 60
+    text = 'data "external" "x" {\n' + 'a {\nq = "it\'s"\n' * depth + "}\n" * depth + "}\n"
+    found = read({"one/main.tf": text})
+    assert [each.rule for each in found] == ["provider", "external"]
+    assert len(found[1].mark) == 64
+    assert found[1].mark != read({"one/main.tf": text.replace("it's", "its", 1)})[1].mark
+
+
+@pytest.mark.parametrize("name", ["main.tf", "main.tf.json"])
+def test_code_nested_too_deep_cannot_be_read(name: str) -> None:
+    deep = 150
+    text = {
+        "main.tf": "a {\n" * deep + "}\n" * deep,
+        "main.tf.json": '{"a":' + "[" * deep + "]" * deep + "}",
+    }[name]
+    assert [rule for rule, _, _ in bad(text, name)] == ["unreadable"]
+    text = '{"dynamic":{"a":' * 120 + "{}" + "}}" * 120
+    assert [rule for rule, _, _ in bad(text, "main.tf.json")] == ["unreadable"]
+    text = '{"resource":' + "[" * deep + "]" * deep + "}"
+    assert [rule for rule, _, _ in bad(text, "main.tf.json")] == ["unreadable"]

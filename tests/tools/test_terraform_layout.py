@@ -113,3 +113,10 @@ def test_the_backend_is_found_in_whichever_file_it_stands() -> None:
 )
 def test_a_file_that_does_not_parse_has_no_blocks(text: bytes) -> None:
     assert layout.parse(text) == {}
+
+
+@pytest.mark.parametrize("written", ["backend = 1", 'backend = ["a"]', "backend = {}", 'backend "s3" = 1'])
+def test_what_is_written_as_a_backend_and_is_none_is_passed_over(written: str) -> None:
+    tree = Files({"live/main.tf": f"terraform {{\n  {written}\n}}\n"})
+    target, _ = Terraform().inspect(Project("live", "live", "terraform"), tree)
+    assert target == "local:terraform:none:live#default"

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bot.core.effectset import Action, ValueKind
+from bot.core.effectset import Action, ValueKind, fingerprint
+from bot.core.errors import ToolFailed
 from bot.tools.terraform import reading
 
 KEY = b"k" * 32
@@ -143,3 +144,69 @@ def test_the_state_a_plan_was_made_on_is_known_by_lineage_and_serial(monkeypatch
         assert reading.state_identity(odd) == ""
     monkeypatch.setattr(reading, "STATE_BYTES", 5)
     assert reading.state_identity(planfile(state)) == ""
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        {"resource_changes": "x"},
+        {"resource_changes": [7]},
+        {"resource_changes": [{"change": "x"}]},
+        {"resource_changes": [{"change": {"actions": [["create"]], "replace_paths": 1.5}}]},
+        {"resource_changes": [{"change": {"actions": ["create"], "importing": 3, "replace_paths": [1]}}]},
+        {"output_changes": [1]},
+        {"output_changes": {"a": 7}},
+        {"checks": {"a": 1}},
+        {"checks": [{"status": "fail", "address": "x"}]},
+        {"variables": ["x"]},
+        {"configuration": {"root_module": "x"}},
+    ],
+)
+def test_a_plan_of_another_shape_is_read_or_fails_with_a_sentence(plan: dict[str, Any]) -> None:
+    try:
+        reading.tell_secrets(plan, lambda _: None)
+        reading.warnings(plan)
+        assert reading.effects(plan, KEY) == reading.effects(plan, KEY)
+    except ToolFailed as error:
+        assert "another shape" in str(error)
+
+
+def test_half_characters_do_not_keep_a_plan_from_being_indexed() -> None:
+    text = json.dumps({"resource_changes": [change("create", after={"a": "\ud800"})]})
+    for written in (text.encode(), text.replace("\\ud800", "\ud800").encode("utf-8", "surrogatepass")):
+        assert fingerprint(KEY, reading.effects(reading.document(written), KEY))
+
+
+def test_a_masked_list_that_changes_its_shape_shows_nothing() -> None:
+    masks = {"before_sensitive": {"x": True}, "after_sensitive": {"x": [True]}}
+    found = effects(change("update", before={"x": SECRET}, after={"x": [SECRET, "other"]}, **masks))
+    assert SECRET not in repr(found)
+
+
+def test_events_of_another_shape_are_passed_over() -> None:
+    lines = [
+        b'{"type": "apply_complete", "hook": "x"}',
+        b'{"type": "diagnostic", "diagnostic": true}',
+        b'{"type": "apply_complete", "hook": {"resource": {"addr": "a.b"}}}',
+        b'{"type": "diagnostic", "diagnostic": {"severity": "error", "summary": "s"}}',
+        b'{"type": "diagnostic"' + b"[" * 100_000,
+    ]
+    assert reading.followed(b"\n".join(lines)) == (("a.b",), ["s"])
+
+
+@pytest.mark.parametrize("line", [None, "x", [1], -4, {"a": 1}])
+def test_a_diagnostic_without_a_usable_line_is_told_without_one(line: object) -> None:
+    said = {"summary": "s", "range": {"filename": "a.tf", "start": {"line": line}}}
+    [found] = reading.diagnostics({"diagnostics": [said]}, "live")
+    assert (found.path, found.line) == ("live/a.tf", 0)
+
+
+def test_a_plan_file_that_is_broken_or_packed_in_another_way_has_no_state() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("tfstate", "[" * 50 + "]" * 50)
+    whole = buffer.getvalue()
+    for at in range(len(whole)):
+        for value in (0, 1, 255):
+            assert reading.state_identity(whole[:at] + bytes([value]) + whole[at + 1 :]) == ""
+        assert reading.state_identity(whole[:at]) == ""

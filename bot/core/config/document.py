@@ -87,7 +87,9 @@ def load(text: str | bytes, file: str) -> Document | tuple[Problem, ...]:
         return (Problem(file, stop.line, shown_path(stop.path), stop.why),)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        return (Problem(file, mark.line + 1 if mark else 0, "", f"is not YAML: {shown(error.problem, 120)}"),)
+        # What is missing at the end is missed by the parser on a line that is not there.
+        line = min(mark.line, len(decoded.splitlines()) - 1) + 1 if mark else 0
+        return (Problem(file, line, "", f"is not YAML: {shown(error.problem, 120)}"),)
     except yaml.YAMLError:
         # A reader's error: a character that YAML does not allow. Its words would quote the file.
         return (Problem(file, 0, "", "contains a character that YAML does not allow"),)

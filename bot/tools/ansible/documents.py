@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import yaml
@@ -42,11 +42,16 @@ class Yaml:
 
     text: str
     documents: tuple[yaml.Node, ...]
+    _marks: dict[int, str] = field(default_factory=dict)
 
     def mark(self, node: yaml.Node) -> str:
-        """Identifies what a node says, as it is written."""
-        said = self.text[node.start_mark.index : node.end_mark.index]
-        return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()
+        """Identifies what a node says, as it is written. Made once for each node: many keys may ask for the mark of
+        the mapping that they all stand in."""
+        known = self._marks.get(id(node))
+        if known is None:
+            said = self.text[node.start_mark.index : node.end_mark.index]
+            known = self._marks[id(node)] = hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()
+        return known
 
     def pairs(self) -> Iterator[Pair]:
         """Every key of every mapping, once."""

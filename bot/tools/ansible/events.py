@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from bot.core.effectset import ABSENT, Action, EffectSet, Leaf, ResourceEffect, Value, effect_set
+from bot.core.errors import ToolFailed
 from bot.core.flatten import Masks, leaves
+from bot.tools.shape import decoded, mapping, mappings
 
 MOST_EVENTS: Final = 200_000
 RUNS: Final = frozenset({"command", "shell", "script", "raw", "expect"})
 """Modules whose result nobody can foresee; check mode skips them."""
 
-_TEMPORARY: Final = re.compile(r"/[^\s:]*/(?:ansible-local-|ansible-tmp-|\.ansible/tmp/)[^\s:]*")
+_PATH: Final = re.compile(r"/[^\s:]*")
+_MARKS: Final = ("/ansible-local-", "/ansible-tmp-", "/.ansible/tmp/")
+"""What a path of Ansible's own temporary files has in it, behind its first directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +37,36 @@ class Story:
 
 
 def read(lines: Iterable[str]) -> Story:
-    """Parse the events; a line that is none, and too many of them, leave the story torn."""
+    """Parse the events; a line that is none, and too many of them, leave the story torn. Nothing is read any more
+    behind too many lines."""
     results: list[Mapping[str, Any]] = []
     hosts: list[str] = []
     nobody = torn = False
-    for line in lines:
-        try:
-            event = json.loads(line)
-        except (ValueError, RecursionError):
-            event = None
-        if not isinstance(event, dict) or len(results) >= MOST_EVENTS:
+    for number, line in enumerate(lines):
+        if number > MOST_EVENTS:
+            torn = True
+            break
+        event = _event(line)
+        if event is None:
             torn = True
             continue
         if event.get("kind") == "stats":
-            hosts = sorted(event.get("hosts") or {})
+            hosts = sorted(mapping(event.get("hosts")))
         elif event.get("kind") == "no_hosts":
             nobody = True
         else:
             results.append(event)
     return Story(tuple(results), tuple(hosts), nobody and not hosts, torn)
+
+
+def _event(line: str) -> Mapping[str, Any] | None:
+    """One event of the callback's; None for what it cannot have written."""
+    try:
+        event: Any = decoded(line)
+        known = isinstance(event, dict) and isinstance(event.get("hosts", {}), dict)
+        return event if known and mappings(event.get("diffs")) is not None else None
+    except (ValueError, RecursionError, ToolFailed):
+        return None
 
 
 def effects(story: Story, key: bytes) -> EffectSet:
@@ -91,7 +105,7 @@ def _resource(event: Mapping[str, Any], address: str, key: bytes, *, runs: bool)
     if event.get("hidden"):
         secret = Leaf("(no_log)", ABSENT, Value.sensitive(key, ""))
         return ResourceEffect(address, Action.UPDATE, kind, leaves=(secret,))
-    before, after = _sides(event.get("diffs") or ())
+    before, after = _sides(mappings(event.get("diffs")))
     return ResourceEffect(address, _action(event, before), kind, leaves=leaves(before, after, Masks(), key))
 
 
@@ -125,10 +139,15 @@ def _sides(diffs: Iterable[Mapping[str, Any]]) -> tuple[dict[str, object], dict[
 def _quiet(value: object) -> object:
     """Without paths that are another one each time."""
     if isinstance(value, str):
-        return _TEMPORARY.sub("(temporary)", value)
+        return _PATH.sub(_steady, value) if any(mark in value for mark in _MARKS) else value
     if isinstance(value, dict):
         return {name: _quiet(each) for name, each in value.items()}
     return value
+
+
+def _steady(path: re.Match[str]) -> str:
+    text = path.group()
+    return "(temporary)" if any(text.find(mark, 1) >= 0 for mark in _MARKS) else text
 
 
 def failures(story: Story) -> tuple[str, ...]:

@@ -292,7 +292,13 @@ def _task(path: str, document: Yaml, task: yaml.MappingNode) -> Iterator[Finding
 
 def _inner(node: yaml.Node, name: str) -> str:
     pairs = node.value if isinstance(node, yaml.MappingNode) else ()
-    return next((str(value.value) for key, value in pairs if key.value == name), "")
+    return next((_said(value) for key, value in pairs if key.value == name), "")
+
+
+def _said(node: yaml.Node) -> str:
+    """A scalar's text. Of anything else only that it is there: written out, what repeats itself by aliases might
+    have no end."""
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else "(not text)"
 
 
 def _requirements(path: str, document: Yaml) -> Iterator[Finding]:
@@ -314,7 +320,11 @@ def _options(project: Project) -> Iterator[Finding]:
     extra = project.options.get("extra_vars")
     for name, value in settings.flat(extra):
         yield from settings.variable(CONFIG_FILE, name, value if isinstance(value, str) else "", project.line)
-        for lookup, _ in lookups(value, expression=False) if isinstance(value, str) else ():
+        try:
+            asked = list(lookups(value, expression=False)) if isinstance(value, str) else []
+        except RecursionError:
+            asked = [("", 1)]
+        for lookup, _ in asked:
             yield _lookup(CONFIG_FILE, lookup, project.line, str(value))
     given = project.options.get("inventory", ())
     names = [given] if isinstance(given, str) else given if isinstance(given, list | tuple) else []

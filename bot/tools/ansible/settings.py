@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 import shlex
 from collections.abc import Iterator
 from typing import Final
@@ -55,11 +56,19 @@ def configuration(path: str, text: bytes | None, digest: str) -> Iterator[Findin
     except (configparser.Error, UnicodeDecodeError):
         yield Finding("unreadable", path, "settings of Ansible that cannot be read", mark=digest)
         return
-    lines = [line.strip().lower() for line in written.splitlines()]
+    lines = _first_lines(written)
     for section in (configparser.DEFAULTSECT, *parser.sections()):
         for name, value in parser.items(section) if section in parser else parser.defaults().items():
-            line = next((number for number, each in enumerate(lines, 1) if each.startswith(name)), 0)
+            line = lines.get(name, 0)
             yield Finding("ansible-setting", path, "a setting of Ansible", f"{section}.{name}", line, mark=value)
+
+
+def _first_lines(text: str) -> dict[str, int]:
+    """Where each setting first stands."""
+    found: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        found.setdefault(re.split("[=:]", line, maxsplit=1)[0].strip().lower(), number)
+    return found
 
 
 def variable(path: str, name: str, value: str, line: int) -> Iterator[Finding]:

@@ -48,6 +48,10 @@ def _asking(text: str) -> Iterator[tuple[str, int]]:
         tree = _SYNTAX.parse(text)
     except jinja2.TemplateError:
         return
+    except (ValueError, OverflowError):
+        # A number that Python does not take here; elsewhere it may, so nobody can foresee what is asked.
+        yield "", 1
+        return
     called: set[int] = set()
     for call in tree.find_all(nodes.Call):
         if isinstance(call.node, nodes.Name) and call.node.name in ASKING:

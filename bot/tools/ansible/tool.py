@@ -5,13 +5,14 @@ An exact plan cannot exist here, so the effects are read again right before the 
 
 from __future__ import annotations
 
+import io
 import json
 import posixpath
 import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import yaml
 
@@ -23,6 +24,7 @@ from bot.core.runs import Failure, FailureKind, Verification
 from bot.ports import Applied, Diagnostic, Executed, Execution, Found, Job, Planned, Source, Verified
 from bot.tools import leavings
 from bot.tools.ansible import events, guard
+from bot.tools.ansible.documents import read
 from bot.tools.outcome import last_words, require
 
 CALLBACK: Final = Path(__file__).parent / "callback" / "headgate.py"
@@ -30,7 +32,6 @@ EVENTS: Final = "events"
 COMPARED_BYTES: Final = 16 * 2**20
 HOSTS: Final = re.compile(r"^ +hosts \((\d+)\):", re.MULTILINE)
 NOTHING: Final[Mapping[str, str]] = {}
-LARGEST: Final = 300_000
 EVENT_BYTES: Final = 256 * 2**20
 
 _LIST: Final = {"type": "array", "items": {"type": "string", "maxLength": 500}, "maxItems": 50}
@@ -51,13 +52,6 @@ CODES: Final[Mapping[int, str]] = {
     250: "an unexpected error",
 }
 """Not listed by Ansible's documentation; seen with ansible-core 2.19."""
-
-
-class _Loader(yaml.SafeLoader):
-    """Plain YAML; Ansible's own tags (``!vault``, ``!unsafe``) become nothing."""
-
-
-_Loader.add_multi_constructor("!", lambda *_: None)
 
 
 class Ansible:
@@ -206,7 +200,7 @@ class Ansible:
         }
         executed = self._play(job, *words, ours=ours)
         text = leavings.read(job.scratch, f"{stage.name}/{EVENTS}", EVENT_BYTES) or b""
-        return executed, events.read(text.decode("utf-8", "replace").splitlines())
+        return executed, events.read(line.decode("utf-8", "replace") for line in io.BytesIO(text))
 
     def _play(self, job: Job, *words: str, ours: Mapping[str, str] = NOTHING) -> Executed:
         options = job.project.options
@@ -275,47 +269,26 @@ def _listed(project: Project, name: str) -> Sequence[str]:
     return [str(each) for each in value] if isinstance(value, list | tuple) else []
 
 
-def _load(text: bytes | None) -> Any:
-    if text is None or len(text) > LARGEST:
-        return None
-    try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader with Ansible's tags ignored
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError):
-        return None
-
-
 def _is_playbook(text: bytes | None) -> bool:
-    plays = _load(text)
-    return (
-        isinstance(plays, list)
-        and bool(plays)
-        and all(isinstance(play, dict) and ("hosts" in play or _imports(play)) for play in plays)
-    )
+    document = read(text) if text is not None else None
+    plays = document.documents[0] if document is not None and len(document.documents) == 1 else None
+    return isinstance(plays, yaml.SequenceNode) and bool(plays.value) and all(map(_is_play, plays.value))
 
 
-def _imports(play: Mapping[str, Any]) -> bool:
-    return any(str(name).rpartition(".")[2] == "import_playbook" for name in play)
+def _is_play(node: yaml.Node) -> bool:
+    pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+    names = [str(key.value) for key, _ in pairs if isinstance(key, yaml.ScalarNode)]
+    return any(name == "hosts" or name.rpartition(".")[2] == "import_playbook" for name in names)
 
 
 def _included(source: Source, project: Project) -> set[str]:
     """Files outside the project's directory that its playbook names in so many words."""
     text = source.read(posixpath.normpath(posixpath.join(project.path, str(project.options.get("playbook", "")))))
+    document = read(text) if text is not None else None
     found: set[str] = set()
-    for word in _strings(_load(text), 0):
+    for word, _, _ in document.strings() if document is not None else ():
         if word.startswith("../") and len(word) < 500:
             place = posixpath.normpath(posixpath.join(project.path, word))
             if not place.startswith(".."):
                 found.add(place)
     return found
-
-
-def _strings(value: Any, depth: int) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if depth > 20:
-        return []
-    if isinstance(value, dict):
-        return [text for each in value.values() for text in _strings(each, depth + 1)]
-    if isinstance(value, list):
-        return [text for each in value for text in _strings(each, depth + 1)]
-    return []

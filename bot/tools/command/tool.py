@@ -15,24 +15,21 @@ has to be said, because many programs exit with 2 when they fail. It may leave f
 from __future__ import annotations
 
 import io
-import json
 import tarfile
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import jsonschema
-
 from bot.core.config.repository import CONFIG_FILE
 from bot.core.effectset import Action, EffectSet, ResourceEffect, effect_set
 from bot.core.errors import ToolError, ToolFailed
-from bot.core.flatten import Masks, leaves
 from bot.core.guard.model import Finding, Listing
 from bot.core.project import Project
 from bot.core.runs import Failure, FailureKind, Verification
 from bot.ports import Applied, Diagnostic, Execution, Found, Job, Planned, Source, Verified
 from bot.tools import leavings
+from bot.tools.command import reading
 from bot.tools.outcome import last_words, require
 
 PLAN_BYTES: Final = 8 * 2**20
@@ -46,30 +43,6 @@ _COMMAND: Final = {
         {"type": "array", "items": {"type": "string", "maxLength": 4000}, "minItems": 1, "maxItems": 100},
     ],
 }
-
-PLAN_SCHEMA: Final = {
-    "type": "object",
-    "required": ["changes"],
-    "properties": {
-        "changes": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["address", "action"],
-                "properties": {
-                    "address": {"type": "string", "minLength": 1, "maxLength": 1000},
-                    "action": {"enum": ["create", "update", "delete", "replace", "move", "import", "forget", "run"]},
-                    "type": {"type": "string", "maxLength": 200},
-                    "before": {},
-                    "after": {},
-                    "sensitive_paths": {"type": "array", "items": {"type": "string"}},
-                },
-            },
-        },
-        "summary": {"type": "string"},
-    },
-}
-CONTRACT: Final = jsonschema.Draft202012Validator(PLAN_SCHEMA)
 
 
 class Command:
@@ -125,7 +98,7 @@ class Command:
             raise ToolFailed(f"`plan` printed more than {PLAN_BYTES} bytes")
         text = executed.stdout.decode("utf-8", "replace").strip()
         opaque = by_code and not text.startswith("{")
-        effects = _opaque(executed.code) if opaque else _effects(text, job.key)
+        effects = _opaque(executed.code) if opaque else reading.effects(text, job.key)
         return Planned(effects, "", artifact=_pack(job, folder, text or "{}"))
 
     def apply(self, job: Job, planned: Planned) -> Applied:
@@ -192,43 +165,6 @@ def _opaque(code: int) -> EffectSet:
     if code != CHANGED:
         return effect_set(())
     return effect_set([ResourceEffect("command", Action.RUN, "command")], unpredictable=1)
-
-
-def _effects(text: str, key: bytes) -> EffectSet:
-    """The printed document as effects. Raises ToolFailed saying where it breaks the contract."""
-    try:
-        document = json.loads(text)
-        CONTRACT.validate(document)
-    except (ValueError, RecursionError) as error:
-        raise ToolFailed("`plan` did not print one JSON document", (str(error),)) from None
-    except jsonschema.ValidationError as error:
-        place = "/".join(str(part) for part in error.absolute_path)
-        raise ToolFailed(f"`plan` printed something else than the contract says, at {place or 'the top'}",
-                         (error.message,)) from None  # fmt: skip
-    resources = [_resource(change, key) for change in document["changes"]]
-    unforeseen = sum(1 for each in resources if each.action is Action.RUN)
-    return effect_set(resources, unpredictable=unforeseen)
-
-
-def _resource(change: Mapping[str, Any], key: bytes) -> ResourceEffect:
-    before, after = change.get("before"), change.get("after")
-    mask = dict.fromkeys(change.get("sensitive_paths", ()), True)
-    nested = _nested(mask)
-    found = leaves(before, after, Masks(nested, nested), key)
-    return ResourceEffect(change["address"], Action(change["action"]), str(change.get("type", "")), leaves=found)
-
-
-def _nested(paths: Mapping[str, bool]) -> object:
-    """``{"a.b": True}`` -> ``{"a": {"b": True}}``."""
-    tree: dict[str, Any] = {}
-    for path in paths:
-        node = tree
-        *parents, last = path.split(".")
-        for part in parents:
-            inner = node.setdefault(part, {})
-            node = inner if isinstance(inner, dict) else {}
-        node[last] = True
-    return tree
 
 
 def _fresh(job: Job, name: str) -> Path:

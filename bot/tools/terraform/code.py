@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,9 @@ from hcl2.rules.base import AttributeRule, BlockRule, BodyRule
 
 LARGEST: Final = 400_000
 """Bytes of one file that is parsed; a larger one counts as a file that does not parse."""
+
+DEEPEST: Final = 100
+"""Blocks and values within one another; code that goes deeper counts as code that does not parse."""
 
 PLAIN: Final = hcl2.SerializationOptions(strip_string_quotes=True, explicit_blocks=False, with_comments=False)
 
@@ -53,10 +57,11 @@ class Block:
             waiting.extend(block.blocks)
 
     def content(self) -> str:
-        """All that it says, for telling two blocks apart."""
-        return repr(
-            (self.kind, self.labels, sorted(self.attributes.items()), [each.content() for each in self.blocks])
-        )
+        """A digest of all that it says, for telling two blocks apart. Of one size at any depth: text that quotes
+        text that quotes text would double with each block around it."""
+        inner = [each.content() for each in self.blocks]
+        said = repr((self.kind, self.labels, sorted(self.attributes.items()), inner))
+        return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ def code(text: bytes) -> Code | None:
     try:
         start = hcl2.parses(_as_terraform_reads(text.decode("utf-8")))
         values = hcl2.serialize(start, serialization_options=PLAIN)
-        return Code(_body("", (), 1, start.body), values)
+        return Code(_body("", (), 1, start.body, DEEPEST), values)
     except Exception:  # noqa: BLE001
         # The parser raises whatever its grammar engine raises; a broken file must not stop anything.
         return None
@@ -97,12 +102,14 @@ def json_code(text: bytes) -> Block | None:
         return None
     try:
         top = json.loads(text, object_pairs_hook=_Pairs)
-        return _json_block("", (), top) if isinstance(top, _Pairs) else None
+        return _json_block("", (), top, DEEPEST) if isinstance(top, _Pairs) else None
     except (ValueError, RecursionError):
         return None
 
 
-def _body(kind: str, labels: tuple[str, ...], line: int, body: BodyRule) -> Block:
+def _body(kind: str, labels: tuple[str, ...], line: int, body: BodyRule, left: int) -> Block:
+    if not left:
+        raise ValueError("nested too deep")
     attributes: dict[str, object] = {}
     blocks = []
     for child in body.children:
@@ -110,7 +117,7 @@ def _body(kind: str, labels: tuple[str, ...], line: int, body: BodyRule) -> Bloc
             attributes.update(child.serialize(PLAIN))
         elif isinstance(child, BlockRule):
             first, *rest = [str(label.serialize(PLAIN)) for label in child.labels]
-            blocks.append(_body(first, tuple(rest), getattr(child._meta, "line", 0), child.body))
+            blocks.append(_body(first, tuple(rest), getattr(child._meta, "line", 0), child.body, left - 1))
     return Block(kind, labels, line, attributes, tuple(blocks))
 
 
@@ -118,31 +125,40 @@ class _Pairs(list[tuple[str, Any]]):
     """A JSON object with every one of its names: Terraform reads a repeated name as one more block."""
 
 
-def _json_block(kind: str, labels: tuple[str, ...], body: _Pairs) -> Block:
+def _json_block(kind: str, labels: tuple[str, ...], body: _Pairs, left: int) -> Block:
+    if not left:
+        raise ValueError("nested too deep")
     attributes: dict[str, object] = {}
     blocks: list[Block] = []
     for name, value in body:
         if name in LABELS:
-            blocks += (_json_block(name, found, inner) for found, inner in _labelled(value, LABELS[name], ()))
+            labelled = _labelled(value, LABELS[name], (), left)
+            blocks += (_json_block(name, found, inner, left - 1) for found, inner in labelled)
         else:
-            attributes[name] = _plain(value)
+            attributes[name] = _plain(value, left)
     return Block(kind, labels, 0, attributes, tuple(blocks))
 
 
-def _labelled(value: object, count: int, labels: tuple[str, ...]) -> Iterable[tuple[tuple[str, ...], _Pairs]]:
+def _labelled(
+    value: object, count: int, labels: tuple[str, ...], left: int
+) -> Iterable[tuple[tuple[str, ...], _Pairs]]:
     """Every body under ``count`` labels; a list stands for several at any level."""
+    if not left:
+        raise ValueError("nested too deep")
     if isinstance(value, _Pairs):
         if not count:
             yield labels, value
         else:
             for name, inner in value:
-                yield from _labelled(inner, count - 1, (*labels, name))
+                yield from _labelled(inner, count - 1, (*labels, name), left - 1)
     elif isinstance(value, list):
         for each in value:
-            yield from _labelled(each, count, labels)
+            yield from _labelled(each, count, labels, left - 1)
 
 
-def _plain(value: object) -> object:
+def _plain(value: object, left: int) -> object:
+    if not left:
+        raise ValueError("nested too deep")
     if isinstance(value, _Pairs):
-        return {name: _plain(each) for name, each in value}
-    return [_plain(each) for each in value] if isinstance(value, list) else value
+        return {name: _plain(each, left - 1) for name, each in value}
+    return [_plain(each, left - 1) for each in value] if isinstance(value, list) else value

@@ -137,7 +137,7 @@ def _literal(value: object) -> str:
 
 
 def _mark(block: Block) -> str:
-    return hashlib.sha256(block.content().encode("utf-8", "surrogatepass")).hexdigest()
+    return block.content()
 
 
 def _source(path: str, block: Block) -> Iterator[Finding]:

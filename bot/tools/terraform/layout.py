@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import hcl2
@@ -78,12 +78,20 @@ def backend(source: Source, files: list[str]) -> tuple[str, Mapping[str, Any]]:
     for block in blocks(source, files, "terraform"):
         if not isinstance(block, dict):
             continue
-        for declared in block.get("backend", []) or []:
-            for kind, body in declared.items():
-                return str(kind), body if isinstance(body, dict) else {}
+        for kind, body in declared_backends(block):
+            return kind, body
         if block.get("cloud"):
             return "cloud", {}
     return "", {}
+
+
+def declared_backends(block: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The backends of one ``terraform`` block; what is written as one and is none (``backend = 1``) is left out, as
+    validation will say so."""
+    written = block.get("backend")
+    for declared in written if isinstance(written, list) else ():
+        for kind, body in declared.items() if isinstance(declared, dict) else ():
+            yield str(kind), body if isinstance(body, dict) else {}
 
 
 def target(kind: str, body: Mapping[str, Any], path: str, workspace: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -104,20 +103,20 @@ class Terraform:
             executed = self._run(job, "validate", "-json", quiet=True)
             formatted = formatting.result()
         require(executed, f"{self._binary} validate", (0, 1))
-        found = [_diagnostic(job, each) for each in _json(executed.stdout).get("diagnostics", ())]
+        found = list(reading.diagnostics(reading.document(executed.stdout), job.project.path))
         for name in formatted.stdout.decode("utf-8", "replace").split()[:10] if formatted.code == 3 else ():
             found.append(Diagnostic("warning", f"{name} is not formatted (`{self._binary} fmt`)"))
         return tuple(found)
 
     def _refuse_lost_state(self, job: Job) -> None:
         """State in the throw-away checkout would be lost with it."""
-        kind, body = "", {}
+        found: list[tuple[str, Mapping[str, Any]]] = [("", {})]
         for text in prepared.code(job, ".tf"):
-            for block in layout.parse(text).get("terraform", []):
-                for declared in block.get("backend", []) or []:
-                    kind, body = next(iter(declared.items()))
-                if block.get("cloud"):
-                    kind = "cloud"
+            written = layout.parse(text).get("terraform", [])
+            for block in [each for each in written if isinstance(each, dict)] if isinstance(written, list) else ():
+                found += layout.declared_backends(block)
+                found += [("cloud", {})] if block.get("cloud") else []
+        kind, body = found[-1]
         # The local backend keeps every workspace but the default one in `workspace_dir`, beside the code by default.
         place = "path" if job.project.workspace == "default" else "workspace_dir"
         relative = kind == "local" and not str(body.get(place, "")).startswith("/")
@@ -173,7 +172,7 @@ class Terraform:
         shown = require(self._run(job, "show", "-json", str(place), quiet=True), f"{self._binary} show")
         if shown.truncated:
             raise ToolFailed("the plan is too large to be read")
-        document = _json(shown.stdout)
+        document = reading.document(shown.stdout)
         reading.tell_secrets(document, job.secret)
         artifact = leavings.read(job.scratch, PLAN_FILE, LARGEST)
         if artifact is None:
@@ -198,7 +197,7 @@ class Terraform:
         """Apply the plan file itself; what was done is read from the event stream, even when it stops half-way."""
         place = leavings.put(job.scratch, "apply.tfplan", planned.artifact)
         executed = self._run(job, "apply", "-input=false", "-json", f"-lock-timeout={LOCK_WAIT}", str(place))
-        done, errors = _followed(executed.stdout)
+        done, errors = reading.followed(executed.stdout)
         if executed.code == 0 and not executed.timed_out:
             return Applied(done)
         words = tuple(errors) or last_words(executed)
@@ -230,7 +229,7 @@ class Terraform:
         pulled = require(self._run(job, "state", "pull", quiet=True), f"{self._binary} state pull")
         if pulled.truncated:
             raise ToolFailed("the state is too large to be read")
-        return reading.owned(_json(pulled.stdout)) if pulled.stdout.strip() else 0
+        return reading.owned(reading.document(pulled.stdout)) if pulled.stdout.strip() else 0
 
     def unlock(self, job: Job, dead_run: str) -> bool:
         """Release the state lock that a dead run of ours left: only if the lock bears the machine name that this run
@@ -300,7 +299,7 @@ class Terraform:
             (self._binary, "version", "-json"), job.scratch, {"CHECKPOINT_DISABLE": "1"}, timeout=60, quiet=True
         )
         executed = require(job.sandbox.run(execution), f"{self._binary} version")
-        return str(_json(executed.stdout).get("terraform_version", ""))
+        return str(reading.document(executed.stdout).get("terraform_version", ""))
 
 
 def _is_root(source: Source, files: list[str]) -> bool:
@@ -328,44 +327,6 @@ def _init_words(job: Job, lock: bytes | None) -> list[str]:
     if lock is not None:
         words.append("-lockfile=readonly")
     return [*words, *(f"-backend-config={name}" for name in _listed(job.project, "backend_config"))]
-
-
-def _json(text: bytes) -> Mapping[str, Any]:
-    try:
-        parsed = json.loads(text)
-    except (ValueError, RecursionError):
-        raise ToolFailed("its machine-readable output is not JSON") from None
-    if not isinstance(parsed, dict):
-        raise ToolFailed("its machine-readable output is not an object")
-    return parsed
-
-
-def _diagnostic(job: Job, each: Mapping[str, Any]) -> Diagnostic:
-    place = each.get("range") or {}
-    detail = str(each.get("detail") or "").partition("\n")[0]
-    message = f"{each.get('summary', '')}: {detail}" if detail else str(each.get("summary", ""))
-    path = f"{job.project.path}/{place.get('filename')}" if place.get("filename") else ""
-    line = int((place.get("start") or {}).get("line") or 0)
-    return Diagnostic("error" if each.get("severity") == "error" else "warning", message, path, line)
-
-
-def _followed(stream: bytes) -> tuple[tuple[str, ...], list[str]]:
-    """The apply's events: addresses that were completed, and error messages."""
-    done: list[str] = []
-    errors: list[str] = []
-    for line in stream.splitlines():
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if not isinstance(event, dict):
-            continue
-        if event.get("type") == "apply_complete":
-            done.append(str(((event.get("hook") or {}).get("resource") or {}).get("addr", "")))
-        elif event.get("type") == "diagnostic" and (event.get("diagnostic") or {}).get("severity") == "error":
-            said = event["diagnostic"]
-            errors.append(f"{said.get('summary', '')}: {said.get('detail', '')}".strip(": "))
-    return tuple(done), errors
 
 
 def _keep_errored(job: Job) -> str:

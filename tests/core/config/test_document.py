@@ -146,3 +146,8 @@ VALUES = st.recursive(
 @given(st.dictionaries(st.text("abc", min_size=1), VALUES, max_size=4))
 def test_what_is_written_is_read_back(value: dict[str, object]) -> None:
     assert read(yaml.safe_dump(value)).value == value
+
+
+def test_what_is_missing_at_the_end_is_missed_in_the_last_line() -> None:
+    [problem] = load(b"a:\nb", "file")  # type: ignore[misc]
+    assert problem.line == 2

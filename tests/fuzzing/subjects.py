@@ -1,0 +1,15 @@
+"""Everything that is fuzzed."""
+
+from __future__ import annotations
+
+from fuzzing import effects, guards, incoming, network, secrets, settings, talk
+
+SUBJECTS = (
+    *incoming.SUBJECTS,
+    *settings.SUBJECTS,
+    *talk.SUBJECTS,
+    *effects.SUBJECTS,
+    *guards.SUBJECTS,
+    *secrets.SUBJECTS,
+    *network.SUBJECTS,
+)
