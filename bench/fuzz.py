@@ -1,7 +1,7 @@
 """Prints what a million hostile inputs did to everything that reads them. Wanted: no crash, no hang, bounded memory.
 
-``python bench/fuzz.py [--inputs N] [--seed N] [SUBJECT…]``; ``--replay FILE`` gives one kept input to its subject again.
-Guided by coverage where atheris is installed (``pip install -e '.[fuzz]'``), else the same mutations without guidance.
+``python bench/fuzz.py [--inputs N] [--seed N] [SUBJECT…]``; ``--replay FILE`` gives a kept input again.
+Guided by coverage where atheris is installed (``pip install '.[fuzz]'``), else the same mutations without guidance.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import machine
 from fuzzing import subject as judging
@@ -163,9 +163,8 @@ def fuzzed(name: str, inputs: int, seed: int, kept: Path) -> Row:
         whole = done.returncode == 0 and tally["inputs"] >= inputs
         for path in [*folder.glob(f"{name}-*"), *folder.glob("stuck-*")]:
             kept.mkdir(parents=True, exist_ok=True)
-            (kept / (path.name if path.name.startswith(name) else f"{name}-{path.name}")).write_bytes(
-                path.read_bytes()
-            )
+            called = path.name if path.name.startswith(name) else f"{name}-{path.name}"
+            (kept / called).write_bytes(path.read_bytes())
         why = "" if whole else f"ended with {done.returncode} after {tally['inputs']:,} inputs: {text[-2000:]}"
         return Row(name, tally, edges[-1] if edges else "", why)
 
@@ -176,9 +175,17 @@ def table(rows: list[Row]) -> int:
     print(f"{'subject':<18}" + "".join(f"{each:>13}" for each in head))
     for row in rows:
         told = row.tally
-        cells = (f"{told['inputs']:,}", f"{told['inputs'] / max(told['seconds'], 1e-9):,.0f}", row.edges or "-",
-                 f"{told['slowest']:.2f} s", f"{told['slowest_size']:,}", f"{told['grown']:.0f}", f"{told['peak']:.0f}",
-                 str(row.crashes))  # fmt: skip
+        pace = told["inputs"] / max(told["seconds"], 1e-9)
+        cells = (
+            f"{told['inputs']:,}",
+            f"{pace:,.0f}",
+            row.edges or "-",
+            f"{told['slowest']:.2f} s",
+            f"{told['slowest_size']:,}",
+            f"{told['grown']:.0f}",
+            f"{told['peak']:.0f}",
+            str(row.crashes),
+        )
         print(f"{row.name:<18}" + "".join(f"{each:>13}" for each in cells))
     count = sum(row.crashes for row in rows)
     print(f"{'all':<18}{sum(row.tally['inputs'] for row in rows):>13,}{'':>78}{count:>13}")

@@ -154,7 +154,14 @@ module "net" {
 /* comment */ # other
 locals { a = true ? 1.5e3 : -2, b = !false && (1 < 2) }
 """,
-    b'variable "x" {\n  type = object({ a = optional(string, "b") })\n  default = null\n}\noutput "o" {\n  value = one(aws_x.y[*].id)\n}\n',
+    b"""variable "x" {
+  type    = object({ a = optional(string, "b") })
+  default = null
+}
+output "o" {
+  value = one(aws_x.y[*].id)
+}
+""",
 )
 JSON = (
     b'{"terraform":{"backend":{"s3":{"bucket":"b"}},"required_providers":{"x":{"source":"a/b"}}},"module":{"m":{"source":"./m"}}}',
@@ -178,7 +185,11 @@ BOOK = b"""- hosts: web
 """
 REQUIREMENTS = b"roles:\n  - src: https://x/y\n  - {name: n, source: &s [a]}\ncollections: [a.b, {name: *s}]\n"
 CONFIG = b"[defaults]\ncallback_plugins = ./x\nforks=5 ; c\n[ssh_connection]\nssh_args = -o x\n"
-HOSTS = b"[web]\nweb1 ansible_host=1.2.3.4 ansible_connection=local\n[web:vars]\nansible_ssh_common_args='-o ProxyCommand=x'\n"
+HOSTS = b"""[web]
+web1 ansible_host=192.0.2.4 ansible_connection=local
+[web:vars]
+ansible_ssh_common_args='-o ProxyCommand=x'
+"""
 BOOKS = (b"\0".join((BOOK, CONFIG, HOSTS)), b"\0".join((BOOK, CONFIG, REQUIREMENTS)))
 ATTRIBUTES = (b'*.png binary\n# c\n[attr]x filter=y\n"a b" filter=lfs diff=lfs -text\n!x filter\n',)
 HCL_WORDS = (

@@ -70,7 +70,8 @@ def webhook(data: bytes) -> None:
     headers = _headers(event, kind, body, signed=signed)
     if choice % 8 == 7:
         status = door.client.post("/webhooks/github", data=body, headers=headers).status_code
-        demand(status in ((202, 400) if signed else (401,)), f"answered with {status}")
+        wanted = (413,) if len(body) > MAX_BYTES else (202, 400) if signed else (401,)
+        demand(status in wanted, f"answered with {status}")
     try:
         delivery = door.webhooks.receive(headers, body, AT)
     except SignatureError:

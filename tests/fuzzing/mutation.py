@@ -102,7 +102,8 @@ class Mutator:
         """Inputs near the largest size: a piece over and over, or brackets within brackets."""
         chance = random.Random(seed)
         for _ in range(count):
-            yield self._stretched(chance, largest or self._subject.largest)
+            most = largest or self._subject.largest
+            yield self._stretched(chance, most)[:most]
 
     def altered(self, data: bytes, chance: random.Random, largest: int = 0) -> bytes:
         """One input made of another one."""

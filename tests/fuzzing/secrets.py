@@ -101,7 +101,8 @@ LOGS = (
     b"module.web[0].aws_instance.this: Refreshing state... [id=i-0abc] took 3s\n  + password = (sensitive)\n",
     b"https://user:pa55word@example.com/x?token=abcdefabcdef authorization: Bearer abcdefghijklmnopqrstu\n",
     b"-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAx0example\nx+/=\n-----END RSA PRIVATE KEY-----\nafter\n",
-    b"AKIAABCDEFGHIJKLMNOP ghp_abcdefghijklmnopqrstuvwxyz012345 eyJhbGciOi.eyJzdWIiOi.SflKxwRJ sha256:abc h1:Zk3x9Q+ab/\n",
+    b"AKIAABCDEFGHIJKLMNOP ghp_abcdefghijklmnopqrstuvwxyz012345 eyJhbGciOi.eyJzdWIiOi.SflKxwRJ "
+    b"sha256:abc h1:Zk3x9Q+ab/\n",
     "aZ3kQ9xW2mN8vB5cR7tY1uI4oP6 \u6f22\u5b57 (hidden) (hid den)\r\n\x1b[31mred\x1b[0m".encode(),
 )
 SECRETS = (b"hunter2-hunter2\nlog ", b"ab12cd34\nab12ab12cd34", b"Password1\nx", b"tru\xc3\xa9\n")

@@ -125,12 +125,15 @@ COMMENTS = (
     b"/plan web-prod edge-*\nthanks\n\n/hold until monday\n",
     b"@hg-bot deploy web --accept=abcd1234\n> /merge\n```\n/merge\n```\n/explain",
     b"headgate plan all --all\nheadgate is great\n<!-- \n/merge\n-->\n`/plan`\n/ok-to-plan 0123abc\n",
-    "@headgate unlock \u2014state\r\n~~~ text\r\n/merge\r\n~~~\r\n/unhold /remove-hold\n/HOLD cancel\n/apply".encode(),
+    "@headgate unlock \u2014state\r\n~~~ text\r\n/merge\r\n~~~\r\n/unhold /remove-hold\n/HOLD cancel\n/why".encode(),
 )
 HOSTILE = (
-    b"<!-- headgate:main:page:1 -->\n**x** [a](javascript:alert(1)) ![](http://x/y) <img src=x onerror=alert(1)> @acme/team #1 www.x.y",
-    b"| a | b |\n|---|---|\n| `x|y` | **z** |\n\n- [ ] x\n\n<details open><summary>s</summary>\n\n```diff\n+ a\n- b\n```\n\n</details>",
-    b'# h\n\n> q\n> > r\n\n1. a\n2. b\n\n***\n&lt;script&gt; <a href="x" onclick="y">z</a> <http://a.b> [r]: x \'y\'\n[r]\n~~s~~ \\* ``` ` ```',
+    b"<!-- headgate:main:page:1 -->\n**x** [a](javascript:alert(1)) ![](http://x/y) "
+    b"<img src=x onerror=alert(1)> @acme/team #1 www.x.y",
+    b"| a | b |\n|---|---|\n| `x|y` | **z** |\n\n- [ ] x\n\n"
+    b"<details open><summary>s</summary>\n\n```diff\n+ a\n- b\n```\n\n</details>",
+    b"# h\n\n> q\n> > r\n\n1. a\n2. b\n\n***\n"
+    b'&lt;script&gt; <a href="x" onclick="y">z</a> <http://a.b> [r]: x \'y\'\n[r]\n~~s~~ \\* ``` ` ```',
     "x\u202e\u200b\u2066y \u2028z\x1b[31mred\x1b[0m\r\nline\x00".encode(),
 )
 VERBS = tuple(f"\n/{verb.value} ".encode() for verb in Verb)
