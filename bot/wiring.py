@@ -18,12 +18,12 @@ from bot.core.config.server import parse_server
 from bot.core.errors import ConfigError, Problem, ToolMissing
 from bot.core.model import RepoRef
 from bot.core.rules import ChatRoute, HostSettings, Isolation, SecretRef, Settings
-from bot.credentials import Forms
+from bot.credentials import Forms, Issuer, Ring
 from bot.flow.services import Services
 from bot.hosts import HOSTS
 from bot.mirror.git import GitMirror
 from bot.mirror.git import sweep as sweep_mirrors
-from bot.ports import Chat, Confinement, Granter, Host, Queue, Sandbox
+from bot.ports import Chat, Confinement, Granter, Host, Queue, Sandbox, Store
 from bot.sandbox.cgroup import slots
 from bot.sandbox.egress import Egress
 from bot.sandbox.enclosure import Enclosure, unavailable
@@ -188,10 +188,19 @@ class Wiring:
                 self._mirrors[repo] = GitMirror(place, host.clone_url(repo), lambda: host.git_credentials(repo))
             return self._mirrors[repo]
 
-    def credentials(self) -> Granter:
+    def ring(self, store: Store) -> Ring:
+        """The keys that sign id tokens."""
+        return Ring(store, lambda: Cipher(self.key()), self.clock.now)
+
+    def credentials(self, store: Store) -> Granter:
         """What turns a grant into credentials, its secrets read at that moment."""
-        base = self.path.parent
-        return Forms(read=lambda ref: read_secret_bytes(ref, base), now=self.clock.now, base=base)
+        base, url = self.path.parent, self.settings.issuer
+        return Forms(
+            read=lambda ref: read_secret_bytes(ref, base),
+            now=self.clock.now,
+            base=base,
+            issuer=Issuer(url, self.ring(store).sign) if url else None,
+        )
 
     def sandbox(self, wanted: Confinement) -> Sandbox:
         """What a run's commands are executed with. Raises ToolMissing where they must be isolated and cannot be."""
@@ -248,7 +257,7 @@ class Wiring:
             mirror=lambda repo: self.mirror(hosts, repo),
             log=lambda run_id: StoredLog(store, cipher, run_id, keep_bytes=self.settings.limits.log_bytes),
             sandbox=self.sandbox,
-            credentials=self.credentials(),
+            credentials=self.credentials(store),
             data=self.data,
             identity=identity(),
         )

@@ -29,6 +29,7 @@ COMMANDS: Final[dict[str, str]] = {
     "doctor": "Say what is missing, and the command that mends it.",
     "setup": "Set up a repository on its host: webhook and branch protection. Shows first what it will change.",
     "notify": "Send a test message to the chat destinations.",
+    "identity": "Say whom id tokens of runs come from and what they say; make a new key.",
     "audit": "Verify, list or export the record.",
     "db": "Migrate the store, or say what it needs.",
     "pause": "Stop deploys and keep plans going; or resume.",

@@ -19,6 +19,7 @@ from bot.ports import Queue
 from bot.stores.artifacts import ArtifactKey, check
 from bot.stores.sqlstore import SqlStore
 from bot.web import pages, webhooks
+from bot.web.identity import add_identity
 from bot.wiring import CONFIG_VARIABLE, Wiring, config_path
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,8 @@ def build(path: str) -> WsgiApp:
     except KeyMismatch as error:
         log.error("not ready: %s", error)
     hooks = webhooks.create_app(store, queue, wiring.hosts(), wiring.clock, site.ready)
+    if wiring.settings.issuer:
+        add_identity(hooks, wiring.settings.issuer, wiring.ring(store).public)
     pages_port = int(wiring.settings.listen.pages.rpartition(":")[2])
 
     def choose(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

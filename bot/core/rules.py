@@ -54,18 +54,50 @@ class CredentialProcess:
     env: Mapping[str, str] = field(default_factory=dict)
     secret_env: Mapping[str, SecretRef] = field(default_factory=dict)
     timeout: float = PROCESS_SECONDS
+    audience: str = ""
+    """It is shown an id token for this audience; none when empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenExchange:
+    """A token endpoint (RFC 8693) that gives an access token for an id token, and what is asked of it."""
+
+    url: str
+    audience: str = ""
+    resource: str = ""
+    scope: str = ""
+    requested_token_type: str = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a name
+    subject_token_type: str = "urn:ietf:params:oauth:token-type:jwt"  # noqa: S105 - a name
+    client_id: str = ""
+    client_secret: SecretRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadIdentity:
+    """An id token for ``audience``, or the one in ``token_file``; perhaps exchanged; and where the run finds it: in
+    ``variable``, in a private file whose path is in ``file``, or by way of Google's ``external_account`` (variable,
+    file). ``lifetime`` in seconds; 0 for as long as the step may take, an hour at most."""
+
+    audience: str = ""
+    token_file: SecretRef | None = None
+    file: str = ""
+    variable: str = ""
+    external_account: tuple[str, SecretRef] | None = None
+    exchange: TokenExchange | None = None
+    lifetime: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
     """What a step of an environment is given: variables, plain or read from a secret's place; secrets as files, by
-    the variable that holds the file's path; what programs of the operator hand out; and directories of the worker.
-    ``strangers`` extends it to changes from forks and by people without write permission."""
+    the variable that holds the file's path; what programs of the operator hand out; id tokens; and directories of
+    the worker. ``strangers`` extends it to changes from forks and by people without write permission."""
 
     env: Mapping[str, str] = field(default_factory=dict)
     secret_env: Mapping[str, SecretRef] = field(default_factory=dict)
     files: Mapping[str, SecretRef] = field(default_factory=dict)
     processes: tuple[CredentialProcess, ...] = ()
+    identities: tuple[WorkloadIdentity, ...] = ()
     readable: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
     strangers: bool = False
@@ -224,6 +256,8 @@ class Settings:
     hosts: Mapping[str, HostSettings] = field(default_factory=dict)
     repositories: tuple[RepoRules, ...] = ()
     environments: Mapping[str, Environment] = field(default_factory=dict)
+    issuer: str = ""
+    """Who signs id tokens, as a URL; empty when nobody does."""
     chat: tuple[ChatRoute, ...] = ()
     limits: Limits = Limits()
     sandbox: SandboxRules = SandboxRules()

@@ -9,7 +9,7 @@ from typing import Any, Final
 from bot.core.config.chats import KNOWN_CHATS, ChatKeys, chat_routes
 from bot.core.config.digest import with_digest
 from bot.core.config.document import Document, Path, load
-from bot.core.config.grants import read_grant
+from bot.core.config.grants import read_grant, read_issuer
 from bot.core.config.guard import guard_rules
 from bot.core.config.scalars import seconds, size
 from bot.core.config.schema import checked, ordered, published, unknown
@@ -101,6 +101,7 @@ class _Reader:
         self._secrets = SecretReader(document)
         self._own: list[Problem] = []
         self._guard = self._guarding(raw.get("guard", {}), ("guard",))
+        self._issuer = read_issuer(raw.get("identity", {}), self._secrets)
 
     @property
     def problems(self) -> list[Problem]:
@@ -130,6 +131,7 @@ class _Reader:
             hosts={name: self._host(name, section) for name, section in raw.get("hosts", {}).items()},
             repositories=self._repositories(environments),
             environments=environments,
+            issuer=self._issuer,
             chat=self._chat(),
             limits=_limits(raw.get("limits", {})),
             sandbox=_sandbox(raw.get("sandbox", {})),
@@ -236,8 +238,8 @@ class _Reader:
             survive=Survival(raw.get("survive", "same_head")),
             deploy=DeployMode(deploy.get("mode", "on_merge")),
             volatile=tuple(raw.get("volatile", ())),
-            plan=read_grant(raw.get("plan", {}), ("environments", name, "plan"), self._secrets),
-            apply=read_grant(deploy, ("environments", name, "deploy"), self._secrets),
+            plan=read_grant(raw.get("plan", {}), ("environments", name, "plan"), self._secrets, self._issuer),
+            apply=read_grant(deploy, ("environments", name, "deploy"), self._secrets, self._issuer),
             network=self._network(raw.get("network", False), ("environments", name, "network")),
             guard=self._guarding(raw["guard"], ("environments", name, "guard")).over(self._guard)
             if "guard" in raw
