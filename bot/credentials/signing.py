@@ -17,7 +17,6 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from bot.core.errors import NoCredentials
 from bot.core.identity import ALGORITHM, SigningKey, shown, signer
 
 SETTING: Final = "identity-keys"
@@ -59,8 +58,7 @@ class Ring:
         """The claims as a token. Raises KeyMismatch when the key was encrypted with another artifact key."""
         self.ensure()
         key = signer(self.known(), self.now())
-        if key is None:
-            raise NoCredentials("there is no key to sign with; `headgate identity rotate` makes one")
+        assert key is not None, "the first key was made before"
         private = self.sealer().open(key.sealed, _name(key.id))
         return jwt.encode(dict(claims), private, algorithm=ALGORITHM, headers={"kid": key.id})
 

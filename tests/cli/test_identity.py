@@ -15,7 +15,7 @@ from bot.wiring import Wiring
 SETTINGS = """\
 data: data
 hosts: {github: {token_file: token, webhook_secret_file: hook}}
-repositories: [{match: github/acme/infra, environments: {prod: ["prod/**"], dev: ["**"]}}, {match: github/acme/*}]
+repositories: [{match: github/acme/*}, {match: github/acme/infra, environments: {prod: ["prod/**"], dev: ["**"]}}]
 environments:
   prod:
     plan: {identity: [{audience: sts.example, file: TOKEN_FILE}]}

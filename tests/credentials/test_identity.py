@@ -18,6 +18,8 @@ from bot.core.redaction import Redactor
 from bot.core.rules import CredentialProcess, Grant, SecretRef, TokenExchange, WorkloadIdentity
 from bot.credentials import Forms, Issuer, Ring
 from bot.ports import Credentials
+from bot.stores.artifacts import ArtifactKey, Cipher
+from bot.stores.sqlstore import SqlStore
 from bot.wiring import read_secret_bytes
 
 Hand = Callable[..., Credentials]
@@ -205,6 +207,17 @@ def test_a_program_is_shown_a_token_for_its_audience(hand: Hand) -> None:
 
     said = jwt.decode(got.env["LOGGED_IN_WITH"], options={"verify_signature": False})
     assert (said["aud"], said["environment"]) == ("vault", "prod")
+
+
+def test_a_key_that_cannot_be_opened_is_told_at_the_setting(
+    bearer: Bearer, store: SqlStore, ring: Ring, tmp_path: Path
+) -> None:
+    ring.ensure()
+    other = Ring(store, lambda: Cipher(ArtifactKey(b"x" * 32)), ring.now)
+    forms = Forms(lambda _: b"", ring.now, tmp_path, issuer=Issuer("https://hg.example", other.sign))
+
+    with pytest.raises(NoCredentials, match=r"plan.identity\[0\]: no id token can be signed"):
+        forms(Grant(identities=(WorkloadIdentity("a", variable="T"),)), bearer, tmp_path, Redactor(()), 60.0)
 
 
 def test_where_nobody_signs_it_is_said(hand: Hand) -> None:
