@@ -12,8 +12,8 @@ import jwt
 from github import Auth
 
 from bot.core.errors import HostBusy, HostDenied, HostGone, HostUnclear
+from bot.hosts.fields import moment
 from bot.hosts.github.client import Client, Renewable
-from bot.hosts.github.parse import moment
 from bot.hosts.github.settings import App, GitHubSettings
 
 FRESH: Final = timedelta(minutes=5)

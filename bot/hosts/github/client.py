@@ -19,10 +19,11 @@ from urllib.parse import urlsplit
 from github import Auth, Github
 
 from bot.core.errors import HostBusy, HostDenied, HostError
+from bot.hosts.answers import parsed, words
 from bot.hosts.github import limiter
 from bot.hosts.github.etags import ETags, Remembered
 from bot.hosts.github.limiter import Limiter
-from bot.hosts.github.translating import failure, parsed, translating, words
+from bot.hosts.github.translating import failure, translating
 from bot.ports import Budget
 
 TIMEOUT: Final = 15

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,10 +11,10 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from bot.core.errors import ConfigError, MalformedDelivery, SignatureError
+from bot.core.errors import MalformedDelivery
 from bot.core.events import BranchMoved, ChangeTouched, CommitTouched, Delivery, Hint, Ignored
 from bot.core.model import ChangeRef, RepoRef
-from bot.hosts.github import parse
+from bot.hosts.fields import has_marker, is_ours, moment
 from bot.hosts.github.payloads import (
     Account,
     Check,
@@ -31,12 +29,13 @@ from bot.hosts.github.payloads import (
     WorkflowRunEvent,
 )
 from bot.hosts.github.settings import GitHubSettings
+from bot.hosts.nesting import MAX_DEPTH, deeper
+from bot.hosts.signing import signed
 
 MAX_BYTES: Final = 25 * 2**20
 """GitHub sends nothing larger: https://docs.github.com/en/webhooks/webhook-events-and-payloads"""
-MAX_DEPTH: Final = 64
 MAX_NUMBER: Final = 10**12
-"""What a change's number may have; see ChangeRef.parse."""
+"""What a change's number may have; see ChangeRef."""
 
 EVENTS: Final = (
     "pull_request",
@@ -57,9 +56,6 @@ _NAME: Final = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}", re.ASCII)
 _LOGIN: Final = re.compile(r"[A-Za-z0-9_-]{1,100}(\[bot\])?")
 _SHA: Final = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _BRANCH: Final = re.compile(r"[^\x00-\x20\x7f]{1,1000}")
-_STRING: Final = re.compile(rb'"[^"]*+(?:"|\Z)')
-_ALIKE: Final = bytes.maketrans(b"{}", b"[]")
-_NEITHER: Final = bytes(set(range(256)) - set(b'"[]{}'))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,41 +88,16 @@ class Webhooks:
         delivery, event = known.get("x-github-delivery", ""), known.get("x-github-event", "")
         if not _ID.fullmatch(delivery) or not _EVENT.fullmatch(event):
             raise MalformedDelivery("X-GitHub-Delivery or X-GitHub-Event is missing or malformed")
-        if _deeper(payload, MAX_DEPTH):
+        if deeper(payload, MAX_DEPTH):
             raise MalformedDelivery(f"the body is nested deeper than {MAX_DEPTH}")
         return Delivery(self._settings.name, delivery, event, payload, at)
 
     def _verify(self, given: str, body: bytes) -> None:
-        """Constant time, over every secret, so that one can be rotated while the other still signs.
-
-        https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
-        """
-        secrets, unreadable = self._secrets()
-        if not secrets and unreadable is None:
-            raise SignatureError("no webhook secret is configured, so no delivery can be trusted")
+        """https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries"""
         algorithm, _, signature = given.partition("=")
-        if algorithm != "sha256" or not signature:
-            raise SignatureError("X-Hub-Signature-256 is missing or empty: set the webhook's secret")
-        good = False
-        for secret in secrets:
-            wanted = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-            good |= hmac.compare_digest(wanted.encode(), signature.encode("utf-8", "replace"))
-        if not good and unreadable is not None:
-            raise unreadable
-        if not good:
-            raise SignatureError("the signature is wrong: the webhook's secret is not the one configured here")
-
-    def _secrets(self) -> tuple[list[str], ConfigError | None]:
-        """Those that can be read now. One that cannot must not refuse what another one signed."""
-        secrets, unreadable = [], None
-        for supply in self._settings.webhook_secrets:
-            try:
-                secret = supply().strip()
-            except ConfigError as error:
-                unreadable = error
-            else:
-                secrets += [secret] if secret else []
-        return secrets, unreadable
+        if algorithm != "sha256":
+            signature = ""
+        signed(self._settings.webhook_secrets, body, signature, "X-Hub-Signature-256")
 
     def decode(self, delivery: Delivery, own_login: str) -> tuple[Hint, ...]:
         """What it hints at; never raises. ``own_login`` may be empty: then our own echoes are hints, too."""
@@ -174,7 +145,7 @@ def _touched(whose: Whose, pull: Pull | None, why: str, pusher: str = "") -> Hin
         ref=ChangeRef(whose.repo, pull.number),
         head=head,
         pusher=pusher if head else "",
-        updated_at=parse.moment(pull.updated_at),
+        updated_at=moment(pull.updated_at),
         why=why,
     )
 
@@ -197,14 +168,14 @@ def _comment(whose: Whose, event: CommentEvent) -> Hint:
     issue, comment, action = event.issue, event.comment, _word(event.action)
     if issue is None or not 0 < issue.number < MAX_NUMBER or issue.pull_request is None:
         return Ignored("issue_comment: on a plain issue")
-    ours = comment is not None and parse.is_ours(_login(comment.user), comment.body or "", whose.own)
+    ours = comment is not None and is_ours(_login(comment.user), comment.body or "", whose.own)
     # With a person's own token their words and ours have one author; what we write bears our marker.
     if ours and (action == "created" or _sent_by_us(whose, event)):
         return Ignored("issue_comment: our own")
-    if action != "created" and not ours and not (comment and not whose.own and parse.has_marker(comment.body or "")):
+    if action != "created" and not ours and not (comment and not whose.own and has_marker(comment.body or "")):
         return Ignored(f"issue_comment.{action}: later edits ask for nothing")
     why = f"issue_comment.{action}" + (": ours was altered, it is put back" if ours else "")
-    return ChangeTouched(ChangeRef(whose.repo, issue.number), updated_at=parse.moment(issue.updated_at), why=why)
+    return ChangeTouched(ChangeRef(whose.repo, issue.number), updated_at=moment(issue.updated_at), why=why)
 
 
 def _push(whose: Whose, event: PushEvent) -> Hint:
@@ -278,23 +249,3 @@ def _payload(kind: str, body: bytes) -> bytes:
     if name != b"payload" or b"&" in value:
         raise MalformedDelivery("the form is not GitHub's, which has one field: payload")
     return unquote_to_bytes(value.replace(b"+", b" "))
-
-
-def _deeper(body: bytes, most: int) -> bool:
-    """Whether brackets nest deeper than that outside strings; before any parser sees them.
-
-    Only quotes and brackets are kept, strings taken out, then innermost pairs, one level at a time: each step is one
-    pass of C over what is left, and there are at most ``most`` of them.
-    """
-    if b"\\" in body:
-        body = body.replace(rb"\\", b"").replace(rb"\"", b"")
-    # Two quotes side by side enclose no bracket, or join two strings into one; either may go.
-    left = body.translate(_ALIKE, _NEITHER).replace(b'""', b"")
-    if b'"' in left:
-        left = _STRING.sub(b"", left)
-    for level in range(most + 1):
-        inner = left.replace(b"[]", b"")
-        if len(inner) == len(left):
-            return level + left.count(b"[") > most
-        left = inner
-    return True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from bot.core.model import (
@@ -21,10 +20,8 @@ from bot.core.model import (
     Review,
     ReviewState,
 )
+from bot.hosts.fields import EPOCH, is_ours, login, moment, some
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-MARKER: Final = "<!-- headgate:"
-"""How everything begins that we write in a conversation; it does not show."""
 WEB_FLOW: Final = "web-flow"
 """The committer of commits that GitHub itself makes: https://github.com/web-flow"""
 
@@ -66,37 +63,6 @@ CONCLUSIONS: Final[Mapping[str, CheckState]] = {
     "error": CheckState.ERROR,
     "pending": CheckState.PENDING,
 }
-
-
-def moment(text: object) -> datetime | None:
-    """``2026-01-02T03:04:05Z`` as an aware time."""
-    if not isinstance(text, str):
-        return None
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-
-
-def some(value: object) -> Mapping[str, Any]:
-    """A JSON object, or an empty one in place of anything else (null: a deleted account, a deleted fork)."""
-    return value if isinstance(value, dict) else {}
-
-
-def login(account: object) -> str:
-    """An account's login; empty for one that was deleted (null)."""
-    return str(some(account).get("login") or "")
-
-
-def has_marker(body: str) -> bool:
-    """Whether a comment's first line bears our marker."""
-    return body.startswith(MARKER)
-
-
-def is_ours(author: str, body: str, own: str) -> bool:
-    """Whether we wrote it: our account did, and it bears our marker. A person's token may be our account."""
-    return bool(own) and author.lower() == own.lower() and has_marker(body)
 
 
 def is_bot(account: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bot.hosts.github.parse import some
+from bot.hosts.fields import some
 
 ANY_SOURCE: Final = -1
 """GitHub's word for "whoever sets it": a token's statuses come from no App."""

@@ -12,6 +12,8 @@ from urllib.parse import quote, urlencode
 
 from bot.core.errors import HostDenied, HostGone
 from bot.core.model import Change, ChangeRef, Comment, Commit, HostCheck, HostFacts, Permission, RepoRef, Review
+from bot.hosts import fields
+from bot.hosts.fields import some
 from bot.hosts.github import parse
 from bot.hosts.github.account import Account
 from bot.hosts.github.client import Client
@@ -72,7 +74,7 @@ class Reads:
 
     def _learn_name(self, repo: RepoRef, data: Mapping[str, Any]) -> None:
         """GitHub redirects to a renamed repository, but loses the query on the way: use the present name."""
-        name = parse.some(parse.some(data.get("base")).get("repo")).get("full_name")
+        name = some(some(data.get("base")).get("repo")).get("full_name")
         if isinstance(name, str) and name and name.lower() != self._renamed.get(repo.path, repo.path).lower():
             self._renamed[repo.path] = name
 
@@ -145,7 +147,7 @@ class Reads:
             found = next(self.client(change.ref.repo).pages(f"{self.at(repo)}/activity?{query}"), [])
         except (HostDenied, HostGone):
             return ""
-        return next((parse.login(each.get("actor")) for each in found if each.get("after") == change.head_sha), "")
+        return next((fields.login(each.get("actor")) for each in found if each.get("after") == change.head_sha), "")
 
     # ------------------------------------------------------------------------------------------- people
 
@@ -176,7 +178,7 @@ class Reads:
             listed, _ = self.client(repo).all(f"{self.at(repo)}/collaborators", MOST)
         except (HostDenied, HostGone):
             listed = []
-        found = {parse.login(each).lower(): parse.permission(each) for each in listed if parse.login(each)}
+        found = {fields.login(each).lower(): parse.permission(each) for each in listed if fields.login(each)}
         with self._lock:
             self._people[repo.path] = (now, found)
         return found

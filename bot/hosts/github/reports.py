@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -14,10 +12,11 @@ from bot.core.errors import HostBusy, HostDenied, HostGone, HostUnclear
 from bot.core.face.markdown import plain
 from bot.core.model import ChangeRef, RepoRef
 from bot.core.record import CheckConclusion
+from bot.hosts.cutting import at_word, whole_lines
 from bot.hosts.github.account import Account
 from bot.hosts.github.client import Answer
-from bot.hosts.github.cutting import at_word, whole_lines
 from bot.hosts.github.reads import Reads
+from bot.hosts.remembering import REMEMBERED, Last
 from bot.ports import Annotation, CheckToSet, MergeOutcome
 
 DESCRIPTION_LIMIT: Final = 140
@@ -25,39 +24,12 @@ TITLE_LIMIT: Final = 250
 TEXT_LIMIT: Final = 65535
 ANNOTATIONS: Final = 50
 """Per call: https://docs.github.com/en/rest/checks/runs"""
-REMEMBERED: Final = 5000
 SAME_SECONDS: Final = 300.0
 """How long a check that we set is trusted to stand as it was set."""
 
 TASK: Final = "deploy"
 _AGAIN: Final = ("base branch was modified", "already in progress", "try again")
 _CONFLICT: Final = ("not mergeable", "conflict", "rebased", "draft", "closed", "already merged")
-
-
-class _Last:
-    """The last so many of something, by key."""
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, ...], Any] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: tuple[str, ...]) -> Any:
-        """What was put there, or None."""
-        with self._lock:
-            return self._known.get(key)
-
-    def put(self, key: tuple[str, ...], value: Any) -> None:
-        """Remember it; the oldest are forgotten."""
-        with self._lock:
-            self._known[key] = value
-            self._known.move_to_end(key)
-            while len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
-
-    def pop(self, key: tuple[str, ...]) -> Any:
-        """What was put there, and forget it."""
-        with self._lock:
-            return self._known.pop(key, None)
 
 
 class Reports:
@@ -67,9 +39,9 @@ class Reports:
         self._account = account
         self._reads = reads
         self._clock = clock
-        self._set = _Last()
-        self._runs = _Last()
-        self._unclear = _Last()
+        self._set = Last()
+        self._runs = Last()
+        self._unclear = Last()
 
     # ----------------------------------------------------------------------------------------- comments
 

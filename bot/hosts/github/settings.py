@@ -8,11 +8,9 @@ from functools import partial
 from typing import Final
 
 from bot.core.rules import HostSettings, SecretRef
+from bot.hosts.signing import Secret
 
 DEFAULT_URL: Final = "https://api.github.com"
-
-Secret = Callable[[], str]
-"""Gives a secret as it is now; may raise ConfigError, which names the place and never the value."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 from bot.core.errors import HostDenied, HostGone
 from bot.core.model import RepoRef
+from bot.hosts.fields import some
 from bot.hosts.github.account import Account
 from bot.hosts.github.inbox import EVENTS
-from bot.hosts.github.parse import some
 from bot.hosts.github.protection import missing, required_checks, ruled_checks, with_checks
 from bot.hosts.github.reads import Reads
 from bot.hosts.github.settings import GitHubSettings

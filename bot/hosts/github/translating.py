@@ -6,14 +6,14 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import requests
 from github import GithubException
 
 from bot.core.errors import ConfigError, HostBusy, HostDenied, HostError, HostGone, HostUnclear
+from bot.hosts.answers import LONGEST_WAIT, retry_after, words
 
-LONGEST_WAIT: Final = 3600.0
 SECONDARY_WAIT: Final = 60.0
 """https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api: without a word of the
 host's own, wait at least a minute."""
@@ -48,7 +48,7 @@ def failure(verb: str, path: str, status: int, headers: Mapping[str, str], text:
     if status in (404, 410):
         return HostGone(what)
     if status >= 500:
-        return HostUnclear(what) if verb != "GET" else HostBusy(what, _retry_after(headers) or 10.0)
+        return HostUnclear(what) if verb != "GET" else HostBusy(what, retry_after(headers) or 10.0)
     return HostDenied(what)
 
 
@@ -56,7 +56,7 @@ def pause(status: int, headers: Mapping[str, str], said: str) -> float | None:
     """Seconds to stay silent after a primary or secondary limit; None when it is no limit."""
     if status not in (403, 429):
         return None
-    after = _retry_after(headers)
+    after = retry_after(headers)
     if after is not None:
         return after
     reset = headers.get("x-ratelimit-reset", "")
@@ -65,29 +65,3 @@ def pause(status: int, headers: Mapping[str, str], said: str) -> float | None:
     if status == 429 or "rate limit" in said.lower():
         return SECONDARY_WAIT
     return None
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    after = headers.get("retry-after", "")
-    return min(float(after), LONGEST_WAIT) if after.isascii() and after.isdecimal() else None
-
-
-def parsed(text: str | None) -> Any:
-    """JSON, or None for what is none."""
-    try:
-        return json.loads(text) if text else None
-    except (ValueError, RecursionError):
-        return None
-
-
-def words(text: str | None) -> str:
-    """The host's message and what it finds wrong, on one printable line."""
-    data = parsed(text)
-    if not isinstance(data, dict):
-        return ""
-    found = [str(data.get("message") or "")]
-    errors = data.get("errors")
-    for each in errors[:5] if isinstance(errors, list) else ():
-        found.append(str(each.get("message") or each.get("code") or "") if isinstance(each, dict) else str(each))
-    line = "; ".join(dict.fromkeys(part for part in found if part))
-    return "".join(char if char.isprintable() else " " for char in line)[:300]

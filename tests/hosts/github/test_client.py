@@ -17,11 +17,12 @@ import pytest
 
 from bot.core.errors import ConfigError, HostBusy, HostDenied, HostError, HostGone, HostUnclear, Problem
 from bot.core.model import ChangeRef, RepoRef
+from bot.hosts.answers import words
 from bot.hosts.github.account import Account
 from bot.hosts.github.client import Client, kind_of
 from bot.hosts.github.host import GitHub
 from bot.hosts.github.settings import GitHubSettings
-from bot.hosts.github.translating import pause, words
+from bot.hosts.github.translating import pause
 from bot.ports import MergeOutcome
 
 TOKEN = "ghp_canaryCanaryCanary"

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from bot.core.errors import MalformedDelivery, SignatureError
 from bot.core.events import BranchMoved, ChangeTouched, CommitTouched, Delivery, Hint, Ignored
 from bot.core.model import ChangeRef, RepoRef
-from bot.hosts.github.inbox import EVENTS, MAX_BYTES, MAX_DEPTH, Webhooks, _deeper
+from bot.hosts.github.inbox import EVENTS, MAX_BYTES, Webhooks
 from bot.hosts.github.settings import GitHubSettings
+from bot.hosts.nesting import MAX_DEPTH
 
 BODY = b'{"object_kind":"merge_request"}'
 SIGNATURE = "sha256=277f4d2ebacd2939f446d57998f52a42d8c6cfc35fa68e25dd05e0e3a81de0ec"
@@ -350,27 +351,3 @@ def test_no_headers_and_no_body_pass_without_the_secret(headers: dict[str, str],
     webhooks = Webhooks(GitHubSettings("github", None, (lambda: "secret",)))
     with pytest.raises(SignatureError):
         webhooks.receive(headers, body, None)  # type: ignore[arg-type]
-
-
-def depth_of(value: object) -> int:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
-    return 0 if inner is None else 1 + max((depth_of(each) for each in inner), default=0)
-
-
-TEXT = st.text(alphabet='ab"\\\\[]{}', max_size=6)
-JSON = st.recursive(
-    st.one_of(st.none(), st.integers(), TEXT),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXT, inner, max_size=3)),
-    max_leaves=12,
-)
-
-
-@given(JSON, st.integers(min_value=0, max_value=8))
-def test_depth_is_counted_outside_strings_whatever_they_hold(value: object, most: int) -> None:
-    assert _deeper(json.dumps(value).encode(), most) is (depth_of(value) > most)
-
-
-@given(st.text(alphabet='"\\\\[]{}a', max_size=60), st.integers(min_value=0, max_value=8))
-def test_no_text_breaks_the_counting_of_depth(text: str, most: int) -> None:
-    assert _deeper(text.encode(), most) in (True, False)
-    assert _deeper(b"[" * (most + 1) + text.encode().replace(b"]", b"").replace(b"}", b"").replace(b'"', b""), most)

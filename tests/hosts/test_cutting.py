@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.hosts.github.cutting import FENCE, NOTICE, at_word, whole_lines
+from bot.hosts.cutting import FENCE, NOTICE, at_word, whole_lines
 
 
 @given(st.text(), st.integers(20, 200))
