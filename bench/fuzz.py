@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,12 +30,12 @@ from fuzzing import subject as judging
 from fuzzing.mutation import Mutator
 from fuzzing.subject import Outcome, Subject
 
-INPUTS = 1_200_000
+INPUTS = 1_100_000
 SMALL = 8192
 """Bytes of an input that is led by coverage; inputs near what production admits are made apart."""
-STRETCHED = 200
-STRETCHING = 60.0
-"""At most so many of those, and seconds for them, per subject."""
+STRETCHED = 100
+STRETCHING = 10.0
+"""At most so many of those, and processor seconds for them, per subject."""
 MEMORY = 4096
 """Megabytes a subject's process may have."""
 STUCK = 120
@@ -104,9 +104,9 @@ def one(name: str, inputs: int, seed: int, folder: Path) -> None:
 
 
 def _large(subject: Subject, seed: int, inputs: int) -> Iterator[bytes]:
-    ends = time.monotonic() + STRETCHING
+    ends = time.process_time() + STRETCHING
     for data in Mutator(subject).stretched(seed, min(STRETCHED, inputs // 4)):
-        if time.monotonic() > ends:
+        if time.process_time() > ends:
             return
         yield data
 
@@ -169,27 +169,36 @@ def fuzzed(name: str, inputs: int, seed: int, kept: Path) -> Row:
         return Row(name, tally, edges[-1] if edges else "", why)
 
 
-def table(rows: list[Row]) -> int:
-    """Print one line per subject, then what broke; the number of kinds of crashes."""
-    head = ("inputs", "a second", "edges", "slowest", "of bytes", "most MB more", "peak MB", "broken")
-    print(f"{'subject':<18}" + "".join(f"{each:>13}" for each in head))
+HEAD = ("inputs", "a second", "edges", "slowest", "of bytes", "most MB more", "peak MB", "broken")
+
+
+def line(row: Row) -> str:
+    """One subject's line of the table."""
+    told = row.tally
+    pace = told["inputs"] / max(told["seconds"], 1e-9)
+    cells = (
+        f"{told['inputs']:,}",
+        f"{pace:,.0f}",
+        row.edges or "-",
+        f"{told['slowest']:.2f} s",
+        f"{told['slowest_size']:,}",
+        f"{told['grown']:.0f}",
+        f"{told['peak']:.0f}",
+        str(row.crashes),
+    )
+    return f"{row.name:<18}" + "".join(f"{each:>13}" for each in cells)
+
+
+def table(rows: Iterable[Row]) -> int:
+    """Print one line per subject as it is done, then what broke; the number of kinds of crashes."""
+    print(f"{'subject':<18}" + "".join(f"{each:>13}" for each in HEAD), flush=True)
+    done = []
     for row in rows:
-        told = row.tally
-        pace = told["inputs"] / max(told["seconds"], 1e-9)
-        cells = (
-            f"{told['inputs']:,}",
-            f"{pace:,.0f}",
-            row.edges or "-",
-            f"{told['slowest']:.2f} s",
-            f"{told['slowest_size']:,}",
-            f"{told['grown']:.0f}",
-            f"{told['peak']:.0f}",
-            str(row.crashes),
-        )
-        print(f"{row.name:<18}" + "".join(f"{each:>13}" for each in cells))
-    count = sum(row.crashes for row in rows)
-    print(f"{'all':<18}{sum(row.tally['inputs'] for row in rows):>13,}{'':>78}{count:>13}")
-    for row in rows:
+        print(line(row), flush=True)
+        done.append(row)
+    count = sum(row.crashes for row in done)
+    print(f"{'all':<18}{sum(row.tally['inputs'] for row in done):>13,}{'':>78}{count:>13}")
+    for row in done:
         for signature, (why, size) in row.tally["broken"].items():
             print(f"\n{row.name}-{signature} ({size:,} bytes): {why}")
         if row.ended:
@@ -236,8 +245,7 @@ def main() -> int:
     weights = sum(each.weight for each in chosen)
     with ThreadPoolExecutor(given.jobs) as pool:
         share = [(each.name, max(100, int(given.inputs * each.weight / weights) + 1)) for each in chosen]
-        rows = list(pool.map(lambda each: fuzzed(each[0], each[1], given.seed, given.keep), share))
-    return 1 if table(rows) else 0
+        return 1 if table(pool.map(lambda each: fuzzed(each[0], each[1], given.seed, given.keep), share)) else 0
 
 
 if __name__ == "__main__":

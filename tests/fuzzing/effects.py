@@ -281,8 +281,8 @@ WORDS = (
 )
 
 SUBJECTS = (
-    Subject("terraform-plan", terraform_plan, (_plan(),), WORDS, 4_000_000, "json", weight=0.6, per_byte=1e-5),
-    Subject("terraform-output", terraform_output, OUTPUT, WORDS, 4_000_000, "events"),
+    Subject("terraform-plan", terraform_plan, (_plan(),), WORDS, 4_000_000, "json", per_byte=1e-5, weight=0.35),
+    Subject("terraform-output", terraform_output, OUTPUT, WORDS, 4_000_000, "events", weight=1.5),
     Subject(
         "plan-file",
         plan_file,
@@ -290,8 +290,9 @@ SUBJECTS = (
         WORDS,
         1_000_000,
         "bytes",
+        weight=1.5,
     ),
-    Subject("command-plan", command_plan, (COMMAND,), WORDS, 1_000_000, "json", weight=0.6, per_byte=2e-5),
-    Subject("ansible-events", ansible_events, (EVENTS,), WORDS, 4_000_000, "events", per_byte=1e-5),
-    Subject("stored", stored, STORED, (b'"format":', b'"body":', b"2"), 1_000_000, "json", weight=0.6),
+    Subject("command-plan", command_plan, (COMMAND,), WORDS, 1_000_000, "json", per_byte=2e-5, weight=0.7),
+    Subject("ansible-events", ansible_events, (EVENTS,), WORDS, 4_000_000, "events", per_byte=1e-5, weight=0.6),
+    Subject("stored", stored, STORED, (b'"format":', b'"body":', b"2"), 1_000_000, "json"),
 )

@@ -245,7 +245,7 @@ YAML_WORDS = (
 )
 
 SUBJECTS = (
-    Subject("guard-hcl", hcl, CODE, HCL_WORDS, 400_000 - len(PLANTED), weight=0.08, per_byte=6e-5),
+    Subject("guard-hcl", hcl, CODE, HCL_WORDS, 400_000 - len(PLANTED), per_byte=6e-5, weight=0.05),
     Subject(
         "guard-json",
         hcl_json,
@@ -253,10 +253,10 @@ SUBJECTS = (
         (b'"data":', b'"dynamic":', b'"provisioner":', b"[", b"{", b'"module":'),
         400_000,
         "json",
-        weight=0.8,
         per_byte=2e-5,
+        weight=0.9,
     ),
-    Subject("guard-ansible", playbook, BOOKS, YAML_WORDS, 290_000, weight=0.25, per_byte=6e-5),
+    Subject("guard-ansible", playbook, BOOKS, YAML_WORDS, 290_000, per_byte=6e-5, weight=0.13),
     Subject(
         "guard-attributes",
         attributes,

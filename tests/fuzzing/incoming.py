@@ -178,7 +178,15 @@ def _answers() -> tuple[bytes, ...]:
 
 SUBJECTS = (
     Subject(
-        "webhook", webhook, _bodies(), (b"payload=", b"%7B", b'"action":', b'\\"', b"\\u0000"), MAX_BYTES, "json"
+        "webhook",
+        webhook,
+        _bodies(),
+        (b"payload=", b"%7B", b'"action":', b'\\"', b"\\u0000"),
+        MAX_BYTES,
+        "json",
+        weight=1.4,
     ),
-    Subject("host-answer", answer, _answers(), (b"null", b'"0001-01-01T00:00:00+14:00"'), 2_000_000, "json"),
+    Subject(
+        "host-answer", answer, _answers(), (b"null", b'"0001-01-01T00:00:00+14:00"'), 2_000_000, "json", weight=1.7
+    ),
 )

@@ -135,8 +135,8 @@ WORDS = (
 )
 
 SUBJECTS = (
-    Subject("proxy", proxy, REQUESTS, WORDS, 2 * HEAD_BYTES, weight=0.2),
+    Subject("proxy", proxy, REQUESTS, WORDS, 2 * HEAD_BYTES, weight=0.3),
     Subject(
-        "destination", destination, PLACES, (b"*.", b":", b"[", b"]", b".", b"%", b"0x7f", b"::"), 1000, weight=0.5
+        "destination", destination, PLACES, (b"*.", b":", b"[", b"]", b".", b"%", b"0x7f", b"::"), 1000, weight=1.5
     ),
 )

@@ -130,6 +130,6 @@ WORDS = (
 )
 
 SUBJECTS = (
-    Subject("redaction", redaction, LOGS, WORDS, 300_000, weight=2.0, per_byte=1e-5),
+    Subject("redaction", redaction, LOGS, WORDS, 300_000, per_byte=1e-5, weight=1.2),
     Subject("secret-values", values, SECRETS, WORDS, 300, weight=0.7),
 )

@@ -158,15 +158,15 @@ WORDS = (
 )
 
 SUBJECTS = (
-    Subject("server-file", server, (SERVER_EXAMPLE.encode(), SERVER), WORDS, MAX_BYTES, weight=0.3, per_byte=2e-5),
+    Subject("server-file", server, (SERVER_EXAMPLE.encode(), SERVER), WORDS, MAX_BYTES, per_byte=2e-5, weight=0.3),
     Subject(
         "repository-file",
         repository,
         (REPOSITORY_EXAMPLE.encode(), PROJECTS),
         WORDS,
         MAX_BYTES,
-        weight=0.3,
         per_byte=2e-5,
+        weight=0.3,
     ),
     Subject(
         "document",
@@ -182,8 +182,8 @@ SUBJECTS = (
         TREES,
         (*WORDS, b"\0", b"/main.tf\0", b"../", b"backend = 1\n"),
         400_000,
-        weight=0.3,
         per_byte=4e-5,
+        weight=0.2,
     ),
-    Subject("patterns", patterns, PATTERNS, (b"**", b"*", b"[!", b"]", b"/", b"?", b"\\", b"a-"), 2000, weight=1.5),
+    Subject("patterns", patterns, PATTERNS, (b"**", b"*", b"[!", b"]", b"/", b"?", b"\\", b"a-"), 2000, weight=1.7),
 )

@@ -162,7 +162,8 @@ SUBJECTS = (
         (*VERBS, b"@hg-bot ", b"headgate ", b"> ", b"--all", b"--accept="),
         100_000,
         per_byte=2e-5,
+        weight=1.2,
     ),
-    Subject("markdown", markdown, HOSTILE, MARKS, 20_000, weight=0.5, per_byte=1e-4),
-    Subject("pages", pages, HOSTILE, MARKS, 70_000, weight=0.5, per_byte=1e-4),
+    Subject("markdown", markdown, HOSTILE, MARKS, 20_000, per_byte=1e-4, weight=0.2),
+    Subject("pages", pages, HOSTILE, MARKS, 70_000, per_byte=1e-4, weight=0.15),
 )
