@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bot.core.config.document import shown
+
 MAX_EDITS = 2
 MAX_WORD = 100
 """Longer words are nobody's slip of the finger; they are not compared."""
@@ -40,4 +42,4 @@ def nearest(word: str, known: Iterable[str]) -> str:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`` Did you mean `x`?`` with its leading space, or nothing."""
     found = nearest(word, known)
-    return f" Did you mean `{found}`?" if found else ""
+    return f" Did you mean `{shown(found)}`?" if found else ""

@@ -127,7 +127,12 @@ def _name(name: str) -> str:
 
 
 def _value(value: object) -> str:
-    if not isinstance(value, str) or not value or "\0" in value:
+    if (
+        not isinstance(value, str)
+        or not value
+        or "\0" in value
+        or any("\ud800" <= each <= "\udfff" for each in value)
+    ):
         raise Unusable("the program gave a variable a value that is no text")
     return value
 
@@ -147,6 +152,6 @@ def _instant(value: object) -> datetime | None:
         return None
     try:
         until = datetime.fromisoformat(str(value))
-    except ValueError:
+        return until.astimezone(UTC) if until.tzinfo else until.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise Unusable(f"the program printed an `{EXPIRATION}` that is no time in ISO 8601") from None
-    return until.astimezone(UTC) if until.tzinfo else until.replace(tzinfo=UTC)

@@ -31,6 +31,7 @@ def test_the_nearest_known_word_is_meant(word: str, known: tuple[str, ...], want
 def test_a_hint_is_a_sentence_or_nothing() -> None:
     assert did_you_mean("plam", ["plan"]) == " Did you mean `plan`?"
     assert did_you_mean("zzzz", ["plan"]) == ""
+    assert did_you_mean("prod", ["pr\u202eod`"]) == " Did you mean `pr·od·`?"
 
 
 def slow(one: str, other: str) -> int:

@@ -114,6 +114,11 @@ def test_the_program_gets_nothing_of_the_workers_but_is_told_of_the_run(
         (printing({"Version": 1, "AccessKeyId": "quartz"}), "the program printed no `SecretAccessKey`"),
         (printing({**AWS, "SessionToken": 7}), "the program gave a variable a value that is no text"),
         (printing({"A": "quartz\0"}), "the program gave a variable a value that is no text"),
+        (printing({"A": "quartz\ud800"}), "the program gave a variable a value that is no text"),
+        (
+            printing({**AWS, "Expiration": "0001-01-01T00:00:00+14:00"}),
+            "the program printed an `Expiration` that is no time in ISO 8601",
+        ),
         (printing({"quartz-1": "x"}), "the program named a variable with other signs than letters, digits and `_`"),
         (
             printing({**AWS, "Expiration": "quartz"}),

@@ -150,16 +150,18 @@ def _plan() -> bytes:
         "rules": [{"port": 80, "cidr": "10.0.0.0/24"}, {"port": 443}],
         "password": "SECRET-before-1",
         "list": ["SECRET-in-a-list", "open"],
+        "shape": {"a": "SECRET-shape-1"},
     }
     after = {**value, "name": "web2", "password": "SECRET-after-22", "id": None, "list": ["SECRET-in-list-2", "open"]}
-    masks = {"password": True, "list": [True, False]}
+    after["shape"] = ["open", "SECRET-shape-2"]
+    masks = {"password": True, "list": [True, False], "shape": {"a": True}}
     change = {
         "actions": ["update"],
         "before": value,
         "after": after,
         "after_unknown": {"id": True},
         "before_sensitive": masks,
-        "after_sensitive": masks,
+        "after_sensitive": {**masks, "shape": [False, True]},
         "replace_paths": [["rules", 0, "port"]],
     }
     kinds = (["create"], ["update"], ["delete"], ["delete", "create"], ["no-op"], ["forget"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fuzzing import effects, guards, incoming, network, secrets, settings, talk
+from fuzzing import effects, granted, guards, incoming, network, secrets, settings, talk
 
 SUBJECTS = (
     *incoming.SUBJECTS,
@@ -10,6 +10,7 @@ SUBJECTS = (
     *talk.SUBJECTS,
     *effects.SUBJECTS,
     *guards.SUBJECTS,
+    *granted.SUBJECTS,
     *secrets.SUBJECTS,
     *network.SUBJECTS,
 )
