@@ -9,6 +9,7 @@
     ├── HostError         the Git host
     │   ├── HostBusy      try again after ``retry_after`` seconds (limits, 5xx, lost connections)
     │   ├── HostDenied    the host refuses and will go on refusing until somebody acts
+    │   │   └── TooLarge  what it has is larger than is read
     │   ├── HostGone      the thing asked for is not there
     │   └── HostUnclear   nobody knows whether the write happened: read back, never blindly repeat
     ├── ToolError         a tool of infrastructure
@@ -78,6 +79,10 @@ class HostBusy(HostError):
 
 class HostDenied(HostError):
     """Refused until somebody changes something on the host."""
+
+
+class TooLarge(HostDenied):
+    """Larger than is read; nothing of it was."""
 
 
 class HostGone(HostError):

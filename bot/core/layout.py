@@ -37,6 +37,7 @@ from bot.core.discovery import (
     uniquely_named,
 )
 from bot.core.errors import HeadgateError, Problem
+from bot.core.inputs import compared
 from bot.core.match import Glob, Globs
 from bot.core.model import RepoRef
 from bot.core.project import Layout, Project
@@ -45,6 +46,8 @@ from bot.core.waves import circle
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z", re.ASCII)
 MAX_TARGET: Final = 1000
+MAX_COMPARED: Final = 20_000_000
+"""Comparisons of a path with a pattern, at about a millionth of a second each."""
 
 
 def lay_out(
@@ -98,6 +101,8 @@ class _Laying:
         projects = [project for draft in drafts if (project := self._granted(draft)) is not None]
         self._check_names(drafts)
         self._check_dependencies(drafts)
+        if not self._problems:
+            self._check_patterns(drafts)
         if self._problems:
             return Layout(problems=ordered(self._problems))
         self._check_circles(projects)
@@ -216,6 +221,19 @@ class _Laying:
                 where = f"`{shown(other.project.path)}` (line {other.project.line})"
                 name = shown(draft.project.name)
                 self._refuse(draft, "name", f"`{name}` is also the name of the project in {where}")
+
+    def _check_patterns(self, drafts: Iterable[Draft]) -> None:
+        """Every path below a pattern's first plain names is compared with it: together they must not take minutes."""
+        paths, compared_so_far = self._tree.paths(), 0
+        for draft in drafts:
+            compared_so_far += compared(draft.project.when_changed, paths)
+            if compared_so_far > MAX_COMPARED:
+                why = (
+                    f"with this one all `when_changed` would be compared with more than {MAX_COMPARED:,} paths; "
+                    "begin them with the names of directories"
+                )
+                self._refuse(draft, "when_changed", why)
+                return
 
     def _check_dependencies(self, drafts: list[Draft]) -> None:
         names = {draft.project.name for draft in drafts}

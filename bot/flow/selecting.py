@@ -15,7 +15,7 @@ from typing import TypeVar
 from bot.core.affected import affected
 from bot.core.config.repository import CONFIG_FILE, RepoConfig, parse_repository
 from bot.core.config.tighten import effective, tightened
-from bot.core.errors import Problem
+from bot.core.errors import Problem, TooLarge
 from bot.core.inputs import reads
 from bot.core.layout import lay_out
 from bot.core.model import RepoRef
@@ -46,6 +46,11 @@ class Selector:
 
     def of_merge_result(self, mirror: Mirror, repo: RepoRef, rules: RepoRules, base: str, head: str) -> Selection:
         """What ``head`` merged onto ``base`` concerns."""
+        try:
+            # Before git merges it: its list can be cut off, but what git holds in memory cannot.
+            mirror.source(head)
+        except TooLarge as error:
+            return _unreadable(rules, base, head, error)
         merged = mirror.merge(base, head)
         if merged.conflicts:
             return Selection(head, base, conflicts=merged.conflicts, rules_digest=rules.digest)
@@ -55,9 +60,12 @@ class Selector:
         self, mirror: Mirror, repo: RepoRef, rules: RepoRules, base: str, commit: str, head: str
     ) -> Selection:
         """What going from ``base`` to ``commit`` concerns; ``head`` is the change's own commit."""
-        before = self.layout(mirror, repo, rules, base)
-        after = self.layout(mirror, repo, rules, commit)
-        changed = mirror.changed_paths(base, commit)
+        try:
+            before = self.layout(mirror, repo, rules, base)
+            after = self.layout(mirror, repo, rules, commit)
+            changed = mirror.changed_paths(base, commit)
+        except TooLarge as error:
+            return _unreadable(rules, base, head, error)
         selection = Selection(
             head=head,
             base=base,
@@ -123,6 +131,10 @@ class Selector:
         changed = {name: each for name, each in tightened(plain, config).items() if each != plain.get(name)}
         bare = {name: replace(each, plan=Grant(), apply=Grant()) for name, each in changed.items()}
         return effective(self._settings, repo, config) or rules, bare
+
+
+def _unreadable(rules: RepoRules, base: str, head: str, error: TooLarge) -> Selection:
+    return Selection(head, base, problems=(Problem("the tree", 0, "", str(error)),), rules_digest=rules.digest)
 
 
 def _digest(mirror: Mirror, commit: str, project: Project) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import os
 import subprocess
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from bot.core.errors import HostBusy, HostDenied, HostGone
+from bot.core.errors import HostBusy, HostDenied, HostGone, TooLarge
 
 Credentials = Callable[[], "tuple[str, str] | None"]
 
@@ -39,6 +40,8 @@ GONE: Final = ("not found", "couldn't find remote ref", "not our ref", "unadvert
 REFUSED: Final = ("authentication failed", "could not read username", "403", "401", "terminal prompts disabled")
 
 MESSAGE = 300
+MOST_LISTED = 64 * 2**20
+"""Bytes of a tree's list, which is some half a million files."""
 
 
 class Git:
@@ -87,6 +90,33 @@ class Git:
         if done.returncode not in codes:
             raise HostGone(f"git {words[0]}: {_words(done.stderr)}")
         return done
+
+    def listing(self, *words: str) -> bytes:
+        """What one local command prints, up to MOST_LISTED bytes: a few trees that name each other many times are
+        small to fetch, and their list has no end. Raises TooLarge, HostBusy, HostGone."""
+        with subprocess.Popen(
+            self.argv(*words),
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            assert process.stdout is not None, "it is piped"
+            alarm = threading.Timer(self._timeout, process.kill)
+            alarm.start()
+            listed = process.stdout.read(MOST_LISTED + 1)
+            if len(listed) > MOST_LISTED:
+                process.kill()
+            code = process.wait()
+            late = not alarm.is_alive()
+            alarm.cancel()
+        if len(listed) > MOST_LISTED:
+            raise TooLarge(f"its list of files has more than {MOST_LISTED // 2**20} MiB; no larger tree is read")
+        if code and late:
+            raise HostBusy(f"git {words[0]} took longer than {self._timeout:.0f} s")
+        if code:
+            raise HostGone(f"git {words[0]}: it failed without a word")
+        return listed
 
     def text(self, *words: str) -> str:
         """The trimmed output of one command."""

@@ -21,6 +21,8 @@ from bot.mirror.worktree import check_out
 from bot.ports import MergeResult
 
 TREES_KEPT = 8
+FILES_KEPT = 1_000_000
+"""Over all trees that are kept in memory; the last one always is."""
 TREE_IDS_KEPT = 1024
 IDLE = 3600.0
 """Seconds after its last use during which a mirror is never swept away."""
@@ -166,7 +168,7 @@ class GitMirror:
 
     def changed_paths(self, base: str, head: str) -> tuple[str, ...]:
         """Paths that differ; without rename detection both sides of a rename are listed."""
-        listing = self._git.run("diff-tree", "-r", "-z", "--no-renames", "--name-only", base, head).stdout
+        listing = self._git.listing("diff-tree", "-r", "-z", "--no-renames", "--name-only", base, head)
         return tuple(sorted(path.decode("utf-8", "surrogateescape") for path in listing.split(b"\0") if path))
 
     def source(self, sha: str) -> TreeSource:
@@ -176,12 +178,15 @@ class GitMirror:
             if tree in self._trees:
                 self._trees.move_to_end(tree)
                 return self._trees[tree]
-        source = TreeSource(self._objects, parse_tree(self._git.run("ls-tree", "-r", "-z", tree).stdout))
+        source = TreeSource(self._objects, parse_tree(self._git.listing("ls-tree", "-r", "-z", tree)))
         with self._lock:
             self._trees[tree] = source
-            while len(self._trees) > TREES_KEPT:
+            while len(self._trees) > TREES_KEPT or (len(self._trees) > 1 and self._files_kept() > FILES_KEPT):
                 self._trees.popitem(last=False)
         return source
+
+    def _files_kept(self) -> int:
+        return sum(len(source.paths()) for source in self._trees.values())
 
     def digest(self, sha: str, paths: Sequence[str]) -> str:
         """Content of these paths by their object ids; a missing path is part of the answer too."""
@@ -220,7 +225,7 @@ class GitMirror:
         wanted = [path.strip("/") for path in paths]
         whole = not wanted or any(path in ("", ".") for path in wanted)
         words = ["ls-tree", "-r", "-z", tree, *([] if whole else ["--", *sorted(set(wanted))])]
-        entries = parse_tree(self._git.run(*words).stdout)
+        entries = parse_tree(self._git.listing(*words))
         check_out(self._objects, entries, at)
 
     def close(self) -> None:

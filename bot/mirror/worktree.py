@@ -17,10 +17,13 @@ from bot.mirror.objects import LINK, LINK_LIMIT, REGULAR, SUBMODULE, Objects
 
 FILE_LIMIT: Final = 200 * 2**20
 TREE_LIMIT: Final = 2 * 2**30
+FILES_LIMIT: Final = 200_000
 
 
 def check_out(objects: Objects, entries: Mapping[str, tuple[str, str]], at: Path) -> None:
     """Write ``entries`` (path -> mode, object id) below ``at``. Raises HostDenied naming what is refused."""
+    if len(entries) > FILES_LIMIT:
+        raise HostDenied(f"the checkout would have {len(entries):,} files, and at most {FILES_LIMIT:,} are written")
     at.mkdir(mode=0o700, parents=True, exist_ok=True)
     links = {path: _link(objects, path, name) for path, (mode, name) in entries.items() if mode == LINK}
     spellings: dict[str, str] = {}

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.core import layout
 from bot.core.config.reference import REPOSITORY_EXAMPLE
 from bot.core.config.repository import MAX_PROJECTS, RepoConfig, parse_repository
 from bot.core.discovery import MAX_NAME, Discoverer, Tree, TreeSource, clean_path, readable
@@ -377,3 +378,17 @@ def test_a_path_without_end_costs_no_more_than_the_longest_that_is_looked_at() -
     tree = Tree(Files(path, "x/y"))
     assert {".", "x", "a", "a/a"} <= tree.directories
     assert len(tree.directories) < 300
+
+
+def test_patterns_that_would_take_minutes_to_compare_are_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "MAX_COMPARED", 10)
+    tree = [f"live/prod/{number}/x" for number in range(6)]
+    text = "projects:\n" + "".join(
+        f"  - {{name: p{number}, path: live/prod/{number}, tool: terraform, when_changed: ['**/*.md']}}\n"
+        for number in range(3)
+    )
+    (found,) = problems(lay(text, *tree))
+    assert found.startswith(".headgate.yaml:3 projects[1].when_changed: with this one all `when_changed` would be")
+    assert found.endswith("begin them with the names of directories")
+    narrow = text.replace("**/*.md", "live/prod/0/*.md")
+    assert lay(narrow, *tree).problems == ()

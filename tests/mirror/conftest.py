@@ -44,6 +44,16 @@ class Origin:
             self.git("update-ref", f"refs/heads/{branch}", sha)
         return sha
 
+    def bomb(self, levels: int, branch: str) -> str:
+        """A commit of a few objects whose tree lists ten to the power of ``levels`` files."""
+        blob = self.git("hash-object", "-w", "--stdin", stdin="x")
+        tree = self.git("mktree", stdin="".join(f"100644 blob {blob}\tf{number}\n" for number in range(10)))
+        for _ in range(levels - 1):
+            tree = self.git("mktree", stdin="".join(f"040000 tree {tree}\td{number}\n" for number in range(10)))
+        sha = self.git("commit-tree", tree, "-m", "words")
+        self.git("update-ref", f"refs/heads/{branch}", sha)
+        return sha
+
     def _tree(self, files: Mapping[str, Entry]) -> str:
         records, below = [], dict[str, dict[str, Entry]]()
         for path, entry in files.items():

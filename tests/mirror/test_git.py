@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from bot.core.errors import HostBusy, HostGone
+from bot.core.errors import HostBusy, HostGone, TooLarge
+from bot.mirror.command import Git
 from bot.mirror.git import GitMirror, sweep
 
 
@@ -196,3 +197,43 @@ def test_asking_for_a_mirror_is_using_it_and_one_that_went_comes_back(
     later = origin.commit({"f": "y"}, sha, branch="main")
     mirror.fetch((later,), branch="main")
     assert mirror.source(later).read("f") == b"y"
+
+
+def test_a_small_tree_that_lists_a_million_files_is_cut_off(origin: Any, mirror: Any, tmp_path: Path) -> None:
+    base = origin.commit({"f": "1"}, branch="main")
+    bomb = origin.bomb(6, "topic")
+    mirror.fetch((base, bomb), branch="topic")
+    for read in (
+        lambda: mirror.source(bomb),
+        lambda: mirror.checkout(bomb, (".",), tmp_path / "tree"),
+    ):
+        with pytest.raises(TooLarge, match="more than 64 MiB"):
+            read()
+    assert not (tmp_path / "tree").exists()
+
+
+def test_trees_in_memory_are_bounded_by_their_files_together(
+    origin: Any, mirror: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.mirror.git.FILES_KEPT", 3)
+    trees = [origin.commit({"a": str(number), "b": "1"}, branch="main") for number in range(3)]
+    mirror.fetch(tuple(trees), branch="main")
+    first = mirror.source(trees[0])
+    assert mirror.source(trees[0]) is first
+    mirror.source(trees[1])
+    assert mirror.source(trees[0]) is not first
+
+
+def test_a_listing_that_takes_too_long_is_put_off_and_one_that_fails_is_told(
+    origin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha = origin.commit({"f": "1"}, branch="main")
+    slow = tmp_path / "bin" / "git"
+    slow.parent.mkdir()
+    slow.write_text("#!/bin/sh\nexec sleep 30\n")
+    slow.chmod(0o755)
+    with pytest.raises(HostGone):
+        Git(origin.place, lambda: None, local=True).listing("ls-tree", "0" * 40)
+    monkeypatch.setenv("PATH", f"{slow.parent}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(HostBusy, match="took longer"):
+        Git(origin.place, lambda: None, local=True, timeout=0.2).listing("ls-tree", "-r", sha)

@@ -180,3 +180,13 @@ def test_a_checkout_never_overwrites(origin: Any, mirror: Any, tmp_path: Path) -
         checked_out(mirror, sha, place)
 
     assert not (tmp_path / "victim").exists()
+
+
+def test_a_checkout_has_so_many_files_at_most(
+    origin: Any, mirror: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.mirror.worktree.FILES_LIMIT", 2)
+    sha = origin.commit({"a": "1", "b": "1", "c": "1"}, branch="main")
+    mirror.fetch((sha,), branch="main")
+    with pytest.raises(HostDenied, match="would have 3 files, and at most 2 are written"):
+        mirror.checkout(sha, (), tmp_path / "tree")

@@ -243,7 +243,7 @@ def combinations(entry: Entry) -> Iterator[dict[str, str]]:
 
 def weight(entry: Entry) -> int:
     """How many values one project of this entry has; a pattern of files weighs more, as it must be compiled."""
-    return 5 + len(entry.depends_on) + 20 * len(entry.when_changed) + leaves(entry.options)
+    return 5 + len(entry.depends_on) + 50 * len(entry.when_changed) + leaves(entry.options)
 
 
 def leaves(value: object) -> int:

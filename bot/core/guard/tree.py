@@ -4,14 +4,13 @@ configuration."""
 from __future__ import annotations
 
 import posixpath
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from bot.core.config.repository import CONFIG_FILE
 from bot.core.guard.model import Entry, EntryKind, Finding, Judged, Level, Listing
 from bot.core.guard.rules import GuardRules
-from bot.core.inputs import reads
+from bot.core.inputs import below, reads
 from bot.core.project import Project
 
 CONFIG_DIRECTORY: Final = ".headgate"
@@ -19,16 +18,6 @@ BLANK: Final = " \t\r\n"
 BLANKS: Final = str.maketrans(dict.fromkeys(BLANK, " "))
 HOPS: Final = 10
 """Links followed one after another, as many as any real tree has."""
-
-
-def below(paths: Sequence[str], place: str) -> Sequence[str]:
-    """Of sorted paths those that are this file, or in this directory."""
-    if place in (".", ""):
-        return paths
-    start = bisect_left(paths, place)
-    itself = paths[start : start + 1] if paths[start : start + 1] and paths[start] == place else []
-    # "0" is the character after "/", so this is where everything that begins with the directory ends.
-    return [*itself, *paths[bisect_left(paths, place + "/") : bisect_left(paths, place + "0")]]
 
 
 def files_of(project: Project, source: Listing) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ import yaml
 
 from bot.core.config.repository import CONFIG_FILE
 from bot.core.guard.model import EntryKind, Finding, Listing
-from bot.core.guard.tree import below, files_of, read_through, resolved
+from bot.core.guard.tree import files_of, read_through, resolved
+from bot.core.inputs import below
 from bot.core.project import Project
 from bot.tools.ansible import settings
 from bot.tools.ansible.documents import LARGEST, Pair, Yaml, read, scalars

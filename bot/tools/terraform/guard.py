@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.core.guard.model import Finding, Listing
-from bot.core.guard.tree import below, read_through, resolved
+from bot.core.guard.tree import read_through, resolved
+from bot.core.inputs import below
 from bot.core.project import Project
 from bot.tools.terraform.code import Block, code, json_code
 from bot.tools.terraform.layout import DEEPEST
