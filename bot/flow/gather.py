@@ -71,7 +71,9 @@ def _with_host(services: Services, host: Host, row: ChangeRow, now: datetime) ->
     facts = host.change(row.ref, known=memory.host, checks=checks)
     _refuse_stale(row, facts, now)
     facts = replace(facts, read_at=now)
-    pushers = {**memory.pushers, **facts.pushers, **_noted_pushers(services, facts)}
+    # A delivery only hints: where the host itself says who pushed, that holds.
+    told = {sha: who for sha, who in facts.pushers.items() if who}
+    pushers = {**_noted_pushers(services, facts), **memory.pushers, **told}
     known = {comment.id for comment in facts.comments}
     # A page of ours that is missing was deleted, or the host's list is stale: it is written again under its id,
     # which is harmless when it is still there.
@@ -97,10 +99,11 @@ def _refuse_stale(row: ChangeRow, facts: HostFacts, now: datetime) -> None:
 
 
 def _noted_pushers(services: Services, facts: HostFacts) -> Mapping[str, str]:
+    """Who pushed the head, and each commit that was the head of a push before."""
     change = facts.change
-    return services.store.pushers(change.head_repo or change.ref.repo, (change.head_sha,)) or services.store.pushers(
-        change.ref.repo, (change.head_sha,)
-    )
+    shas = (change.head_sha, *(commit.sha for commit in facts.commits))
+    own = services.store.pushers(change.ref.repo, shas)
+    return {**own, **services.store.pushers(change.head_repo, shas)} if change.head_repo else own
 
 
 def _ours(services: Services, host: Host, rules: RepoRules, change: Change) -> bool:

@@ -179,3 +179,32 @@ def test_a_look_waits_for_somebody_else_even_where_no_approval_is_asked(world: A
     pull.approve("bo")
     world.settle()
     assert world.gate(pull) == "success"
+
+
+# -------------------------------------------------------------------------------------------- programs
+
+
+def test_a_plan_by_a_program_that_the_change_brings_along_wants_somebody_elses_look(world: Any) -> None:
+    lying = {"plan.py": "print('{\"changes\": []}')\n", "apply.py": "raise SystemExit('mine')\n"}
+    pull = world.pull(lying)
+    assert world.run_states(pull, RunKind.PLAN) != []
+    assert world.gate(pull) == "pending"
+    assert "a program that plans or deploys is another than on the target branch" in world.face(pull)
+
+    pull.approve("bo")
+    world.settle()
+    assert world.gate(pull) == "success"
+
+
+def test_who_pushed_before_the_head_contributes_too_and_a_forged_delivery_changes_nothing(world: Any) -> None:
+    world.repo.commit("topic", files={"prod/web/wanted": "a=2\n"}, author="dee", pusher="bo")
+    world.repo.commit("topic", files={"prod/web/wanted": "a=3\n"}, author="dee")
+    pull = world.repo.open_pull("By two", head="topic", author="dee")
+    world.store.note_pusher(world.repo_ref, pull.head_sha, "cy")
+    world.settle()
+    pull.approve("bo")
+    world.settle()
+    assert world.gate(pull) == "pending"
+    pull.approve("cy")
+    world.settle()
+    assert world.gate(pull) == "success", "the host says that dee pushed it, whatever a delivery said"

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from trees import Tree
 
 from bot.core.effectset import Action, ValueKind, fingerprint
 from bot.core.errors import ToolFailed, ToolTimeout
+from bot.core.guard.model import EntryKind
+from bot.core.project import Project
 from bot.core.runs import FailureKind, Verification
 from bot.ports import Job
 from bot.tools.command.tool import Command
@@ -231,3 +234,12 @@ def test_without_owned_nobody_knows_what_it_owns_and_a_failing_one_is_no_answer(
     assert TOOL.owned(job("command", {"plan": "true"})) is None
     with pytest.raises(ToolFailed):
         TOOL.owned(job("command", {"owned": "echo a; exit 3"}))
+
+
+def test_programs_of_the_repository_that_its_commands_name_are_findings() -> None:
+    names = ("plan.py", "web/apply.sh", "web/other")
+    tree = Tree({name: name.encode() for name in names}, {"web/apply.sh": EntryKind.EXECUTABLE})
+    options = {"plan": ["python3", "../plan.py", "../../outside", "/bin/ls"], "apply": 'exec "./apply.sh"; true'}
+    found = list(TOOL.guard(Project("web", "web", "command", options=options), tree))
+    assert [each.path for each in found if each.rule == "program"] == ["plan.py", "web/apply.sh"]
+    assert [each.value for each in found if each.rule == "command"][1] == 'exec "./apply.sh"; true'

@@ -40,6 +40,9 @@ RULES: Final[Mapping[str, Rule]] = {
         Rule("gitattributes-filter", DENY, "a `.gitattributes` that names a filter", "filters"),
         Rule("headgate-config", NOTE, "a change of Headgate's own configuration in the repository"),
         Rule("command", NOTE, "a command of the tool `command` that the target branch has not", "commands"),
+        Rule(
+            "program", LOOK, "a program in the repository that such a command names, other than on the target branch"
+        ),
         Rule("provider", DENY, "a Terraform provider from elsewhere than the listed sources", "providers"),
         Rule("module", DENY, "a Terraform module from outside the repository", "modules"),
         Rule("external", DENY, "a data source that runs a program on the worker while planning", "programs"),

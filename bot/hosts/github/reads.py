@@ -68,7 +68,7 @@ class Reads:
             commits=commits,
             checks=found,
             permissions=self._permissions_for(change, (*reviews, *commits), comments, known),
-            pushers=self._pushers(change, known),
+            pushers=self._pushers(change, commits, known),
             complete=whole_reviews and whole_comments and whole_commits and whole_checks,
         )
 
@@ -127,27 +127,31 @@ class Reads:
                 found[login.lower()] = self.permission(repo, login)
         return found
 
-    def _pushers(self, change: Change, known: HostFacts | None) -> Mapping[str, str]:
-        """Those known, and the head's; asked again while the host cannot say."""
+    def _pushers(self, change: Change, commits: tuple[Commit, ...], known: HostFacts | None) -> Mapping[str, str]:
+        """Those known, the head's, and those of its commits that were pushed before; asked again while the host
+        cannot say who pushed the head."""
         pushers = {sha: login for sha, login in (known.pushers if known else {}).items() if login}
         if change.head_sha not in pushers:
-            pushers[change.head_sha] = self._pusher(change)
+            found = self._activity(change)
+            shas = {change.head_sha, *(commit.sha for commit in commits)}
+            pushers |= {sha: login for sha, login in found.items() if sha in shas and login}
+            pushers.setdefault(change.head_sha, "")
         return pushers
 
-    def _pusher(self, change: Change) -> str:
-        """Who pushed the head, from the activity of its branch; empty when the host does not say.
+    def _activity(self, change: Change) -> Mapping[str, str]:
+        """Commit -> who pushed it last, from the activity of the change's branch; nothing when the host does not say.
 
         https://docs.github.com/en/rest/repos/repos#list-repository-activities
         """
         repo = change.head_repo
         if repo is None:
-            return ""
+            return {}
         query = urlencode({"ref": f"refs/heads/{change.head_ref}"})
         try:
             found = next(self.client(change.ref.repo).pages(f"{self.at(repo)}/activity?{query}"), [])
         except (HostDenied, HostGone):
-            return ""
-        return next((fields.login(each.get("actor")) for each in found if each.get("after") == change.head_sha), "")
+            return {}
+        return {str(each.get("after") or ""): fields.login(each.get("actor")) for each in reversed(found)}
 
     # ------------------------------------------------------------------------------------------- people
 

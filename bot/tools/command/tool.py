@@ -15,6 +15,8 @@ has to be said, because many programs exit with 2 when they fail. It may leave f
 from __future__ import annotations
 
 import io
+import posixpath
+import re
 import tarfile
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -66,14 +68,19 @@ class Command:
     executables: Final = True
 
     def guard(self, project: Project, source: Listing) -> Iterable[Finding]:
-        """Its commands, to be told from those on the target branch; what they run cannot be read."""
-        del source
+        """Its commands and the programs they name, to be told from those on the target branch. What a program does
+        cannot be read; and one that the change brings along may say that it would do nothing."""
         for name in ("plan", "apply", "validate", "verify"):
             if name in project.options:
                 given = project.options[name]
                 words = [given] if isinstance(given, str) else [str(word) for word in given]  # type: ignore[attr-defined]
                 what = f"`{name}` is another command than on the target branch"
                 yield Finding("command", CONFIG_FILE, what, " ".join(words), project.line, mark=name)
+                for path in dict.fromkeys(_named(project.path, words)):
+                    entry = source.entry(path)
+                    if entry is not None:
+                        what = "a program that plans or deploys is another than on the target branch"
+                        yield Finding("program", path, what, mark=entry.digest)
 
     def validate(self, job: Job) -> tuple[Diagnostic, ...]:
         """The ``validate`` command's exit code, if there is one."""
@@ -140,6 +147,14 @@ class Command:
         """It has no lock that we know of."""
         del job, dead_run
         return False
+
+
+def _named(directory: str, words: Iterable[str]) -> Iterable[str]:
+    """The files of the repository that words of a command may stand for."""
+    for word in (part for each in words for part in re.split(r"[\s;&|()<>'\"`=]+", each) if part):
+        place = posixpath.normpath(posixpath.join(directory, word))
+        if not place.startswith(("/", "../")):
+            yield place
 
 
 def _run(job: Job, name: str, folder: Path, *, timeout: float, deploy: bool = False) -> Any:

@@ -255,3 +255,11 @@ def test_the_rest_of_the_budget_is_known(world: Any) -> None:
     assert host.budget().remaining is None
     host.default_branch(world.repo)
     assert (host.budget().limit, host.budget().remaining) == (5000, 4999)
+
+
+def test_every_push_whose_commit_is_still_there_is_told_by_the_branchs_activity(world: Any) -> None:
+    first = world.story.commit("port", {"a": "1"}, "dee", pusher="bo")
+    world.story.commit("port", {"a": "2"}, "dee")
+    pull = world.story.open_pull("T", "port", "dee")
+    pushers = world.host().change(world.ref(pull), known=None, checks=False).pushers
+    assert pushers == {first: "bo", pull.head_sha: "dee"}
