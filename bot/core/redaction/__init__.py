@@ -185,9 +185,12 @@ class Stream:
 
 
 def _ordered(shown: bytes) -> bytes:
-    for start, end in reversed(list(disordered(shown))):
-        shown = shown[:start] + _HIDDEN + shown[end:]
-    return shown
+    pieces: list[bytes] = []
+    at = 0
+    for start, end in disordered(shown):
+        pieces += (shown[at:start], _HIDDEN)
+        at = end
+    return b"".join((*pieces, shown[at:])) if pieces else shown
 
 
 def _settled(known: _Known, shown: bytes) -> bytes:

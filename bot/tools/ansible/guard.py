@@ -201,8 +201,10 @@ def _document(path: str, document: Yaml) -> Iterator[Finding]:
     for pair in document.pairs():
         yield from _pair(path, document, pair)
     for text, line, under in document.strings():
-        for name, further in lookups(text, expression=True, conditional=under in CONDITIONS):
-            yield _lookup(path, name, line + further - 1, hashlib.sha256(text.encode("utf-8", "replace")).hexdigest())
+        asked = list(lookups(text, expression=True, conditional=under in CONDITIONS))
+        said = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest() if asked else ""
+        for name, further in asked:
+            yield _lookup(path, name, line + further - 1, said)
         for variable, value in settings.assignments(text):
             yield from settings.variable(path, variable, value, line)
     for task in document.items(TASKS):
