@@ -121,6 +121,8 @@ class InlineRuns:
 class World:
     """Everything of one story."""
 
+    lanes: tuple[str, ...] = ("short", "run:dev", "run:prod", "run:none")
+
     def __init__(self, tmp: Path, *, mode: str = "enforce", approvals: int = 1, rules: str = "", prod: str = "",
                  config: str = CONFIG, files: dict[str, str] | None = None,
                  operator: str = GATED) -> None:  # fmt: skip
@@ -203,8 +205,7 @@ class World:
     def work(self) -> int:
         """Do every waiting job; how many there were."""
         count = 0
-        lanes = ("short", "run:dev", "run:prod", "run:none")
-        while (job := self.queue.take(lanes, 0)) is not None:
+        while (job := self.queue.take(self.lanes, 0)) is not None:
             self.jobs(*job)
             count += 1
             assert count < 2000

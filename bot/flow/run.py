@@ -26,6 +26,7 @@ from bot.core.errors import (
 from bot.core.identity import Bearer
 from bot.core.inputs import reads
 from bot.core.redaction import Redactor
+from bot.core.redaction.effects import concealed
 from bot.core.rules import Environment, Grant
 from bot.core.runs import Failure, FailureKind, PlanResult, Run, RunKind, Step, Verification
 from bot.flow.announcing import announcement
@@ -250,11 +251,16 @@ def _carry(services: Services, run: Run, bench: Bench) -> tuple[Step, Run]:
         raise ToolFailed(f"the plan {why}")
     said = tuple(_sentence(finding) for finding in findings) + planned.warnings
     warnings = tuple(line[:LONGEST_LINE] for line in _redacted(said, bench.redactor)[:MOST_LINES])
-    result = _result(services, run, planned, warnings, seconds)
+    reviewed = _reviewed(services, run)
+    shown = concealed(planned.effects, bench.redactor, services.effects_key, reviewed or EMPTY)
+    result = _result(services, run, replace(planned, effects=shown), warnings, seconds)
     run = replace(run, plan=result)
-    services.store.put_effect_sets({result.fingerprint: planned.effects})
+    services.store.put_effect_sets({result.fingerprint: shown})
     if run.kind is RunKind.PLAN:
         return Step.SUCCEED, run
+    if not _allowed(services, run, reviewed, shown):
+        bench.log.write("\nNot applied: this is not what was reviewed.\n")
+        return Step.DIFFER, run
     return _deploy(services, run, bench, planned, result)
 
 
@@ -290,16 +296,13 @@ def _result(services: Services, run: Run, planned: Planned, warnings: tuple[str,
 
 
 def _deploy(services: Services, run: Run, bench: Bench, planned: Planned, result: PlanResult) -> tuple[Step, Run]:
-    """Compare with what was reviewed; apply exactly this plan or nothing; read back."""
-    if not _allowed(services, run, planned.effects):
-        bench.log.write("\nNot applied: this is not what was reviewed.\n")
-        return Step.DIFFER, run
+    """Apply exactly this plan; read back."""
     if planned.effects.empty:
         bench.log.write("\nNothing to do.\n")
         return Step.SUCCEED, replace(run, verification=Verification.VERIFIED)
     run = services.store.mark_applying(run, result)
     applied = bench.tool.apply(bench.job, planned)
-    run = replace(run, applied=applied.done)
+    run = replace(run, applied=tuple(map(bench.redactor.text, applied.done)))
     if applied.failure is not None:
         return Step.FAIL, replace(run, failure=applied.failure)
     verified = bench.tool.verify(bench.job)
@@ -312,11 +315,15 @@ def _deploy(services: Services, run: Run, bench: Bench, planned: Planned, result
     return Step.SUCCEED, run
 
 
-def _allowed(services: Services, run: Run, now: EffectSet) -> bool:
+def _reviewed(services: Services, run: Run) -> EffectSet | None:
+    """What people saw before this deploy; nothing for a plan, None when it is not to be found."""
+    return services.store.effect_sets((run.reviewed,)).get(run.reviewed) if run.reviewed else EMPTY
+
+
+def _allowed(services: Services, run: Run, reviewed: EffectSet | None, now: EffectSet) -> bool:
     """Whether these effects are the reviewed ones (or, reading back, what is left of them)."""
     if now.empty:
         return True
-    reviewed = services.store.effect_sets((run.reviewed,)).get(run.reviewed) if run.reviewed else EMPTY
     if reviewed is None:
         return False
     if run.readback:

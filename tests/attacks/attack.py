@@ -56,6 +56,7 @@ class Scene:
 
     ground: Ground
     pull: PullStory
+    branch: str
 
     @property
     def words(self) -> str:
@@ -90,8 +91,9 @@ class Attack:
         """The change on the forge, planned by the real bot and everything settled; closed again at the end."""
         ground.outside.reset()
         with ground.limited(self.limits):
-            pull = self._opened(ground)
-            scene = Scene(ground, pull)
+            branch = f"topic-{len(ground.repo.pulls()) + 1}"
+            pull = self._opened(ground, branch)
+            scene = Scene(ground, pull, branch)
             try:
                 for step in self.steps:
                     step(scene)
@@ -101,20 +103,18 @@ class Attack:
             finally:
                 ground.clean_up(pull)
 
-    def _opened(self, ground: Ground) -> PullStory:
+    def _opened(self, ground: Ground, branch: str) -> PullStory:
         files = {path: text and _told(text, ground.names) for path, text in self.files.items()}
         if self.odd:
-            return self._with_odd_entries(ground, files)
+            return self._with_odd_entries(ground, branch, files)
         if not self.fork:
-            return ground.pull(files, title=self.name, author=self.author)
-        branch = f"topic-{len(ground.repo.pulls()) + 1}"
+            return ground.pull(files, title=self.name, author=self.author, branch=branch)
         ground.fork(self.author).commit(branch, files=files, author=self.author, message=self.name)
         pull = ground.repo.open_pull(self.name, head=f"{self.author}:{branch}", author=self.author)
         ground.settle()
         return pull
 
-    def _with_odd_entries(self, ground: Ground, files: Mapping[str, str | None]) -> PullStory:
-        branch = f"topic-{len(ground.repo.pulls()) + 1}"
+    def _with_odd_entries(self, ground: Ground, branch: str, files: Mapping[str, str | None]) -> PullStory:
         parent = ground.repo.commit(branch, files=files, author=self.author) if files else ground.repo.sha()
         entries = [replace(odd, content=_told(odd.content, ground.names)) for odd in self.odd]
         ground.repo.push(branch, committed(ground.git, parent, entries, self.name), self.author)

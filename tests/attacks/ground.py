@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -77,6 +78,8 @@ FILES: Final = {
 class Ground(World):
     """A world whose services can be composed without some of their layers."""
 
+    lanes = (*World.lanes, "run:net")
+
     def __init__(self, folder: Path) -> None:
         self.outside = Outside(folder / "outside")
         self.redis = _redis(folder)
@@ -133,18 +136,20 @@ class Ground(World):
             yield
 
     def clean_up(self, pull: PullStory) -> None:
-        """As before: the change closed, or what it merged taken back by one that goes around the gate."""
+        """As before: the change closed (which the next one will tell the bot), or what it merged taken back by one
+        that goes around the gate."""
         if pull.state == "open":
             pull.close("ann")
         elif pull.state == "merged":
             back = self.pull({**FILES, ".headgate.yaml": PROJECTS}, title="Take it back", author="ann")
             back.merge("ann", bypass=True)
-        self.settle()
+            self.settle()
 
     def judged(self, pull: PullStory) -> bool:
-        """Whether the bot came to a decision about the change's present commit."""
+        """Whether the bot came to a decision about the change's present commit, and did all it wanted to."""
         selection = self.memory(pull).selection
-        return selection is not None and selection.head == pull.head_sha
+        runs = self.store.runs_of(ChangeRef(self.repo_ref, pull.number))
+        return selection is not None and selection.head == pull.head_sha and all(run.state.over for run in runs)
 
     @property
     def git(self) -> GitStore:
@@ -163,6 +168,7 @@ class Ground(World):
         socket = str(self.redis.socket) if self.redis is not None else ""
         return {
             **self.outside.names,
+            "mark": f"attacker-of-{os.getpid()}",
             "data": str(self.folder / "data"),
             "root": str(self.folder),
             "redis": socket,
