@@ -14,8 +14,8 @@ To add one: write it into the file of its theme (``on_files.py``, ``on_processes
 * ``stopped_by``: **each** of these layers alone is enough to stop it, and it succeeds when exactly all of them are
   off. The tests try both. So an attack proves of a layer that it stops something if that layer is the only one here.
 
-A new layer is a member of ``Layer`` and a line of ``SWITCHES`` in ``layers.py``. ``docs/attacks.md`` is made from all
-this by ``PYTHONPATH=.:tests python -m attacks.page``.
+A new layer is a member of ``Layer``, and a line of ``WHAT`` and of ``SWITCHES``, in ``layers.py``. All this makes
+``docs/attacks.md``: ``PYTHONPATH=.:tests python -m attacks.page``.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ sandbox: {{processes: 100, memory: 256MiB, disk: 48MiB}}
 environments:
   dev: {{approvals: 0,
         plan: {{env: {{LIVE: "{live}", PLAN_KEY: {{file: plan.key}}}},
-               readable: ["{live}", "{live}/../outside/granted"]}},
+               readable: ["{live}/../outside/granted"], writable: ["{live}"]}},
         deploy: {{env: {{LIVE: "{live}", PLAN_KEY: {{file: plan.key}}, DEPLOY_KEY: {{file: deploy.key}}}},
                  writable: ["{live}"]}}}}
   net: {{approvals: 0, network: ["169.254.169.254:80", "localhost:@TCP@"]}}
@@ -62,13 +62,23 @@ PROJECTS: Final = (
     + STAMPED
 )
 NOTHING: Final = "print('{\"changes\": []}')\n"
+ROOT: Final = """\
+terraform {
+  backend "local" {
+    path = "@live@/state"
+  }
+}
+resource "terraform_data" "a" {
+  input = "1"
+}
+"""
 FILES: Final = {
     "dev/box/plan.py": NOTHING,
     "dev/box/apply.py": "",
     "net/box/plan.py": NOTHING,
     "net/box/apply.py": "",
     "dev/stamped/wanted": "1\n",
-    "dev/tf/main.tf": 'resource "terraform_data" "a" {\n  input = "1"\n}\n',
+    "dev/tf/main.tf": ROOT,
     "dev/site/site.yml": "- hosts: web\n  gather_facts: false\n  tasks:\n    - ansible.builtin.debug: {msg: hello}\n",
     "dev/site/hosts.ini": "[web]\nw1 ansible_host=192.0.2.1\n",
 }
@@ -95,8 +105,9 @@ class Ground(World):
         for name in ("POINTS", "CONTENT"):
             # A hundred changes within a minute are more than a real host would bear.
             self._patch.setattr(limiter, name, (limiter.Window(60, 10**6),))
-        super().__init__(folder, config=PROJECTS, files=FILES, operator=operator)
         self.folder = folder
+        self.files = {path: text.replace("@live@", str(folder / "live")) for path, text in FILES.items()}
+        super().__init__(folder, config=PROJECTS, files=self.files, operator=operator)
         self.store.put_setting("canary", self.secrets["store"])
         other = folder / "data" / "runs" / "run-of-somebody-else" / "tree"
         other.mkdir(parents=True)
@@ -141,7 +152,7 @@ class Ground(World):
         if pull.state == "open":
             pull.close("ann")
         elif pull.state == "merged":
-            back = self.pull({**FILES, ".headgate.yaml": PROJECTS}, title="Take it back", author="ann")
+            back = self.pull({**self.files, ".headgate.yaml": PROJECTS}, title="Take it back", author="ann")
             back.merge("ann", bypass=True)
             self.settle()
 
@@ -168,6 +179,7 @@ class Ground(World):
         socket = str(self.redis.socket) if self.redis is not None else ""
         return {
             **self.outside.names,
+            "live": str(self.live),
             "mark": f"attacker-of-{os.getpid()}",
             "data": str(self.folder / "data"),
             "root": str(self.folder),

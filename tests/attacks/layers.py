@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from attacks.ground import Ground
 
 HUGE: Final = 2**40
+PLENTY: Final = 30 * 2**20
+"""What is kept of a log without its bound: more than anybody wants, and not what a hostile log would like."""
 
 
 class Layer(enum.Enum):
@@ -61,6 +63,25 @@ class Layer(enum.Enum):
     LEAVINGS = "leavings read without links"
     REDACTION = "redaction"
 
+
+WHAT: Final[Mapping[Layer, str]] = {
+    Layer.CONSENT: "a stranger's commit is not planned until somebody with write permission allows that very commit",
+    Layer.GUARD: "the change's files are parsed and judged before any of them runs",
+    Layer.MOUNTS: "a command sees a read-only system, its checkout and what the operator granted, and no other file",
+    Layer.PROCESSES: "process, IPC and host-name namespaces of its own, which end with it",
+    Layer.NETWORK: "a network namespace of its own, with nothing in it",
+    Layer.EGRESS: "the one way out connects to what the operator listed, and judges the addresses as well",
+    Layer.PRIVILEGE: "a user namespace without any capability",
+    Layer.SECCOMP: "system calls that no tool needs are refused",
+    Layer.BOUNDS: "processes, memory, disk, shared memory, core files, time and log of one command",
+    Layer.ENVIRONMENT: "a fixed set of variables and what was granted; nothing of the worker's own",
+    Layer.CREDENTIALS: "a plan is given the plan's credentials, never the deploy's",
+    Layer.STRANGERS: "a stranger's run is given no variable and no directory",
+    Layer.CHECKOUT: "links that leave, files behind links, `.git` in any spelling and names that collide are refused",
+    Layer.WRITER: "the checkout is written by Headgate: git's filters, hooks and submodules take no part",
+    Layer.LEAVINGS: "what a command left is opened part by part, and only if it is a plain file of one name",
+    Layer.REDACTION: "secrets are hidden in logs, plans and messages before these are stored or shown",
+}
 
 Switch = Callable[["Ground", pytest.MonkeyPatch], None]
 
@@ -191,7 +212,7 @@ def _no_bounds(ground: Ground, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(walls, "TMP_BYTES", HUGE)
     patch.setattr(walls, "SHARED_BYTES", HUGE)
     settings = ground.services.settings
-    ground.compose(patch, replace(settings, limits=replace(settings.limits, log_bytes=HUGE, plan_timeout=60.0)))
+    ground.compose(patch, replace(settings, limits=replace(settings.limits, log_bytes=PLENTY, plan_timeout=60.0)))
 
 
 # --------------------------------------------------------------------------------------- before and after

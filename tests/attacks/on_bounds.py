@@ -52,7 +52,7 @@ MEGABYTE: Final = 10**6
 
 
 def _kept_it_all(scene: Scene) -> bool:
-    return len(scene.words) > 90 * MEGABYTE
+    return len(scene.words) > 20 * MEGABYTE
 
 
 ATTACKS: Final = (

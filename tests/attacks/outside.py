@@ -5,6 +5,7 @@ Everything is harmless and ours: files in temporary folders, listeners on loopba
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -36,6 +37,8 @@ def digest(value: str) -> str:
     return hashlib.sha256(value.encode()).hexdigest()[:40]
 
 
+MODULE: Final = 'output "taken" {\n  value = substr(sha256(file("@file@")), 0, 40)\n}\n'
+"""A module of Terraform that somebody else keeps on the worker."""
 WANTED: Final = ("file", "variable", "memory", "keyring", "foreign", "shared", "argument", "environment")
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _LIBC.shmat.restype = ctypes.c_void_p
@@ -102,7 +105,7 @@ class Ears:
             except OSError:
                 return
             self.heard.append(name)
-            with inside:
+            with inside, contextlib.suppress(OSError):
                 inside.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nheard")
 
     def _hear(self) -> None:
@@ -148,6 +151,8 @@ class Outside:
         self.file = folder / "host.key"
         self._other = folder / "granted" / "of-somebody-else"
         self._other.parent.mkdir()
+        (folder / "module").mkdir()
+        (folder / "module" / "main.tf").write_text(MODULE.replace("@file@", str(self.file)))
         os.environ["HEADGATE_ATTACKED"] = self.canaries["variable"]
         self._memory = ctypes.create_string_buffer(self.canaries["memory"].encode())
         self._victim = self._started()
@@ -185,7 +190,7 @@ class Outside:
     @property
     def spoiled(self) -> bool:
         """Whether the host's file is another than it was, or has company."""
-        expected = {self.file.name, self._other.parent.name, self.ears.path.name}
+        expected = {self.file.name, self._other.parent.name, self.ears.path.name, "module"}
         return self.file.read_text() != self.canaries["file"] or {p.name for p in self._folder.iterdir()} != expected
 
     @property

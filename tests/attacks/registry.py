@@ -1,16 +1,20 @@
-"""All attacks. A new theme is one file and one line here."""
+"""All attacks by theme. A new theme is one file and one line here."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import chain
 from typing import Final
 
-from attacks import on_bounds, on_credentials, on_files, on_processes, on_the_network
+from attacks import on_bounds, on_credentials, on_files, on_processes, on_the_network, on_tools
 from attacks.attack import Attack
 
-ATTACKS: Final[tuple[Attack, ...]] = (
-    *on_files.ATTACKS,
-    *on_processes.ATTACKS,
-    *on_the_network.ATTACKS,
-    *on_bounds.ATTACKS,
-    *on_credentials.ATTACKS,
-)
+THEMES: Final[Mapping[str, tuple[Attack, ...]]] = {
+    "Files": on_files.ATTACKS,
+    "Processes": on_processes.ATTACKS,
+    "The network": on_the_network.ATTACKS,
+    "What all runs share": on_bounds.ATTACKS,
+    "Credentials and strangers": on_credentials.ATTACKS,
+    "Tools": on_tools.ATTACKS,
+}
+ATTACKS: Final = tuple(chain.from_iterable(THEMES.values()))

@@ -42,6 +42,11 @@ def test_each_of_its_layers_stops_it_alone_and_nothing_else_does(ground: Ground,
         assert not harm(ground, attack, without=attack.stopped_by - {layer}), layer
 
 
+@pytest.mark.parametrize("layer", Layer, ids=lambda layer: layer.name)
+def test_every_layer_stops_an_attack_that_nothing_else_stops(layer: Layer) -> None:
+    assert any(layer is each for each, _ in ALONE)
+
+
 def test_every_attack_has_its_own_name_and_is_stopped_by_something() -> None:
     assert len({attack.name for attack in ATTACKS}) == len(ATTACKS)
     assert all(attack.stopped_by for attack in ATTACKS)

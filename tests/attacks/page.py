@@ -1,0 +1,51 @@
+"""``docs/attacks.md``, made from the attacks themselves: ``PYTHONPATH=.:tests python -m attacks.page`` prints it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from attacks.attack import Attack
+from attacks.layers import WHAT, Layer
+from attacks.registry import ATTACKS, THEMES
+
+HEADER: Final = "<!-- Made by `PYTHONPATH=.:tests python -m attacks.page`; change `tests/attacks/` instead. -->"
+INTRODUCTION: Final = """\
+# Attacks, and what stops them
+
+Every row is a change on a Git host, opened by somebody hostile and planned by the real bot with real tools behind
+real walls (`tests/attacks/`). Secrets lie all over that machine, and listeners count who reaches them. Each attack is
+run as Headgate is, and contained; and run again without what stops it, and succeeds: so none is stopped only because
+it would not work anyway. Layers are left out by the tests alone; no setting of Headgate does that.
+
+Where more than one layer is named, each of them alone stops the attack, which is tried too.
+
+The tests are in `tests/attacks/test_attacks.py`: `test_it_is_contained[ATTACK]` and
+`test_without_this_layer_this_attack_succeeds[LAYER-ATTACK]` (for more than one layer
+`test_each_of_its_layers_stops_it_alone_and_nothing_else_does[ATTACK]`).
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [HEADER, "", INTRODUCTION, "## What stops them", "", *_layers()]
+    for theme, attacks in THEMES.items():
+        parts += ["", f"## {theme}", "", "| attack | what it tries | stopped by |", "|---|---|---|"]
+        parts += [f"| `{each.name}` | {each.tries} | {_stopped(each)} |" for each in attacks]
+    return "\n".join([*parts, ""])
+
+
+def _layers() -> list[str]:
+    rows = ["| layer | what it is | what it alone stops |", "|---|---|---|"]
+    for layer in Layer:
+        alone = [f"`{each.name}`" for each in ATTACKS if each.stopped_by == {layer}]
+        rows.append(f"| {layer.value} (`{layer.name}`) | {WHAT[layer]} | {', '.join(alone)} |")
+    return rows
+
+
+def _stopped(attack: Attack) -> str:
+    return ", ".join(layer.value for layer in Layer if layer in attack.stopped_by)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
