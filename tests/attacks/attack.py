@@ -167,6 +167,11 @@ def planned(scene: Scene) -> bool:
     return bool(scene.ground.run_states(scene.pull, RunKind.PLAN))
 
 
+def succeeded(scene: Scene) -> bool:
+    """Whether it was checked out and planned as if nothing were wrong."""
+    return any(state == "succeeded" for _, state in scene.ground.run_states(scene.pull, RunKind.PLAN))
+
+
 def merged_by(who: str) -> Step:
     """Somebody merges it, if the host lets them."""
 

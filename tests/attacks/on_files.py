@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from attacks.attack import Attack, Scene, box, by, heard, merged_by, said, spoiled, took
+from attacks.attack import Attack, Scene, box, by, heard, merged_by, said, spoiled, succeeded, took
 from attacks.layers import Layer
 from attacks.odd_trees import LINK, SUBMODULE, Odd
 
@@ -157,7 +157,7 @@ ATTACKS: Final = (
         files={},
         odd=(
             Odd("dev/box/odd/root", "../../..", LINK),
-            Odd("dev/box/odd/up", "root/../../../outside", LINK),
+            Odd("dev/box/odd/up", "root/../../../../outside", LINK),
             Odd("dev/box/odd/up/left", "mine"),
         ),
         harmed=spoiled,
@@ -173,10 +173,18 @@ ATTACKS: Final = (
     ),
     Attack(
         name="spelt-like-a-git-directory",
-        tries="the same under names that only some file systems take for `.git`",
+        tries="a directory that only some file systems take for `.git`",
         files={},
-        odd=(*GIT, Odd("dev/stamped/.GIT/config", ""), Odd("dev/stamped/git~1/config", "")),
-        harmed=said("hook"),
+        odd=(Odd("dev/box/.GIT/config", "x"), Odd("dev/box/sub/git~1/config", "x")),
+        harmed=succeeded,
+        stopped_by=by(Layer.CHECKOUT),
+    ),
+    Attack(
+        name="names-that-collide",
+        tries="two names that some file systems take for one, so that another file is run than was read",
+        files={},
+        odd=(Odd("dev/box/Plan.py", "x"), Odd("dev/box/PLAN.py", "x")),
+        harmed=succeeded,
         stopped_by=by(Layer.CHECKOUT),
     ),
     Attack(

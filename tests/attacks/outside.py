@@ -178,6 +178,8 @@ class Outside:
     def reset(self) -> None:
         """As before any attack."""
         self.ears.heard.clear()
+        for left in self._strange():
+            left.unlink()
         self.file.write_text(self.canaries["file"])
         self._other.unlink(missing_ok=True)
         self._other.write_text(self.canaries["foreign"])
@@ -190,8 +192,11 @@ class Outside:
     @property
     def spoiled(self) -> bool:
         """Whether the host's file is another than it was, or has company."""
-        expected = {self.file.name, self._other.parent.name, self.ears.path.name, "module"}
-        return self.file.read_text() != self.canaries["file"] or {p.name for p in self._folder.iterdir()} != expected
+        return self.file.read_text() != self.canaries["file"] or bool(self._strange())
+
+    def _strange(self) -> list[Path]:
+        ours = {self.file, self._other.parent, self.ears.path, self._folder / "module"}
+        return sorted(set(self._folder.iterdir()) - ours)
 
     @property
     def victim_lives(self) -> bool:
