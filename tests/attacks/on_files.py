@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from attacks.attack import Attack, Scene, box, by, heard, merged_by, said, spoiled, succeeded, took
+from attacks.attack import Attack, Scene, approved_by, box, by, heard, merged_by, said, spoiled, succeeded, took
 from attacks.layers import Layer
 from attacks.odd_trees import LINK, SUBMODULE, Odd
 
@@ -213,7 +213,7 @@ ATTACKS: Final = (
             **box(LAID),
             "dev/box/apply.py": box("loot(read(os.environ['HEADGATE_PLAN_DIR'] + '/left'))")["dev/box/plan.py"],
         },
-        steps=(merged_by("ann"),),
+        steps=(approved_by("bo"), merged_by("ann")),
         harmed=took("file"),
         stopped_by=by(Layer.LEAVINGS),
     ),
