@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from bot.core.project import Project
-from bot.tools.terraform import layout
+from bot.tools.terraform import code, layout
 from bot.tools.terraform.tool import Terraform
 
 BACKEND = 'terraform {\n  backend "s3" {\n    bucket = "state"\n    key = "live"\n  }\n}\n'
@@ -59,14 +59,17 @@ def test_modules_are_followed_through_each_other_and_never_out_of_the_repository
             "b/main.tf": calling("../a"),
         }
     )
-    known = layout.directories(tree)
-    assert layout.closure(tree, "live", known) == ("a", "a/inner", "b")
+    assert layout.closure(layout.reading(tree), "live") == ("a", "a/inner", "b")
 
 
 def test_modules_that_call_each_other_for_ever_come_to_an_end() -> None:
+    circle = {f"m{n}/main.tf": calling(f"../m{(n + 1) % 9}") for n in range(9)}
+    assert len(layout.closure(layout.Reading(Files(circle)), "m0")) == 8
+
+
+def test_a_root_with_more_modules_than_are_followed_reads_the_whole_tree() -> None:
     long = {f"m{n}/main.tf": calling(f"../m{n + 1}") for n in range(3 * layout.DEEPEST)}
-    found = layout.closure(Files(long), "m0", layout.directories(Files(long)))
-    assert len(found) == layout.DEEPEST
+    assert layout.closure(layout.Reading(Files(long)), "m0") == (".",)
 
 
 def test_a_project_reads_its_modules_and_its_variable_files() -> None:
@@ -100,12 +103,51 @@ def test_the_target_is_the_state_that_is_written(kind: str, body: Mapping[str, o
 
 def test_the_backend_is_found_in_whichever_file_it_stands() -> None:
     tree = Files({"a.tf": 'terraform {\n  required_version = "1"\n}\n', "b.tf": BACKEND})
-    assert layout.backend(tree, ["a.tf", "b.tf"])[0] == "s3"
-    assert (
-        layout.backend(Files({"a.tf": 'terraform {\n  cloud {\n    organization = "o"\n  }\n}\n'}), ["a.tf"])[0]
-        == "cloud"
-    )
-    assert layout.backend(Files({"a.tf": ""}), ["a.tf", "missing.tf"]) == ("", {})
+    assert layout.backend(layout.Reading(tree), ["a.tf", "b.tf"])[0] == "s3"
+    cloud = Files({"a.tf": 'terraform {\n  cloud {\n    organization = "o"\n  }\n}\n'})
+    assert layout.backend(layout.Reading(cloud), ["a.tf"])[0] == "cloud"
+    assert layout.backend(layout.Reading(Files({"a.tf": ""})), ["a.tf", "missing.tf"]) == ("", {})
+
+
+def test_a_strangers_tree_is_parsed_for_so_long_and_what_is_beyond_counts_as_reading_everything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root = BACKEND + calling("../net")
+    tree = Files({"a/main.tf": root, "b/main.tf": root, "net/main.tf": ""})
+    monkeypatch.setattr(layout, "BUDGET", len(root))
+    assert [each.path for each in Terraform().discover(tree)] == ["a", "b"]
+    assert Terraform().inspect(Project("a", "a", "terraform"), tree) == ("terraform:s3:state/live#default", ("net",))
+    target, inputs = Terraform().inspect(Project("b", "b", "terraform"), tree)
+    assert (target, inputs) == ("local:terraform:none:b#default", (".",))
+
+
+def test_one_file_is_parsed_up_to_its_own_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "LARGEST", 10)
+    tree = Files({"a/main.tf": BACKEND, "a/other.tf": 'variable "x" {}\n'})
+    assert [each.path for each in Terraform().discover(tree)] == ["a"]
+    assert Terraform().inspect(Project("a", "a", "terraform"), tree)[1] == (".",)
+
+
+def test_each_file_of_a_tree_is_parsed_once_whatever_is_asked_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bytes] = []
+    monkeypatch.setattr(layout, "parse", lambda text: seen.append(text) or {})
+    tree = Files({"a/main.tf": BACKEND + calling("../b"), "b/main.tf": BACKEND})
+    Terraform().discover(tree)
+    Terraform().inspect(Project("a", "a", "terraform"), tree)
+    assert len(seen) == 2
+
+
+def test_what_was_parsed_is_kept_by_its_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(code, "KEPT_BYTES", 12)
+    kept = code._Kept()
+    first = kept.of(b"a = 1\n")
+    assert kept.of(b"a = 1\n") is first
+    kept.of(b"b = 1\n")
+    kept.of(b"a = 1\n")
+    kept.of(b"c = 1\n")
+    assert kept.of(b"a = 1\n") is first
+    assert kept.of(b"resource {{{") is None
+    assert kept.of(b"a = 1\n") is not first
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -17,6 +19,9 @@ LARGEST: Final = 400_000
 
 DEEPEST: Final = 100
 """Blocks and values within one another; code that goes deeper counts as code that does not parse."""
+
+KEPT_BYTES: Final = 16_000_000
+"""Of texts whose code is kept in memory."""
 
 PLAIN: Final = hcl2.SerializationOptions(strip_string_quotes=True, explicit_blocks=False, with_comments=False)
 
@@ -72,11 +77,38 @@ class Code:
     values: Mapping[str, Any]
 
 
-@functools.lru_cache(maxsize=4096)
+class _Kept:
+    """What was parsed last, up to so many bytes of text: parsed it weighs many times more."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[bytes, Code | None] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def of(self, text: bytes) -> Code | None:
+        """The code of this text, parsed now or before."""
+        with self._lock:
+            if text in self._known:
+                self._known.move_to_end(text)
+                return self._known[text]
+        found = _parsed(text)
+        with self._lock:
+            self._bytes += 0 if text in self._known else len(text)
+            self._known[text] = found
+            while self._bytes > KEPT_BYTES:
+                self._bytes -= len(self._known.popitem(last=False)[0])
+        return found
+
+
+_kept: Final = _Kept()
+
+
 def code(text: bytes) -> Code | None:
     """A ``.tf`` file; None for one that is too large or does not parse."""
-    if len(text) > LARGEST:
-        return None
+    return _kept.of(text) if len(text) <= LARGEST else None
+
+
+def _parsed(text: bytes) -> Code | None:
     try:
         start = hcl2.parses(_as_terraform_reads(text.decode("utf-8")))
         values = hcl2.serialize(start, serialization_options=PLAIN)
@@ -95,7 +127,7 @@ def _as_terraform_reads(text: str) -> str:
     return "\n".join(line.rstrip(" \t") for line in lines.split("\n"))
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=16)
 def json_code(text: bytes) -> Block | None:
     """A ``.tf.json`` file (https://developer.hashicorp.com/terraform/language/syntax/json); None as above."""
     if len(text) > LARGEST:

@@ -73,7 +73,7 @@ def _modules(job: Job) -> Iterator[bytes]:
     waiting, seen = [root], {root}
     while waiting and len(seen) < layout.DEEPEST:
         here = waiting.pop()
-        for module in layout.local_modules(tree, here, tree.code(here)):
+        for module in layout.local_modules(layout.reading(tree), here, tree.code(here)):
             if module not in seen:
                 seen.add(module)
                 waiting.append(module)

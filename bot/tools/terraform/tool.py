@@ -68,21 +68,21 @@ class Terraform:
         """Root modules: they hold a backend, a provider or resources, and nobody calls them as a module."""
         if self._binary != "terraform":
             return ()
-        known = layout.directories(source)
-        called = {module for path, files in known.items() for module in layout.local_modules(source, path, files)}
+        code = layout.reading(source)
+        called = {place for path, files in code.files.items() for place in layout.local_modules(code, path, files)}
         return tuple(
             Found(path)
-            for path, files in sorted(known.items())
-            if path not in called and "modules" not in path.split("/") and _is_root(source, files)
+            for path, files in sorted(code.files.items())
+            if path not in called and "modules" not in path.split("/") and layout.is_root(code, files)
         )
 
     def inspect(self, project: Project, source: Source) -> tuple[str, tuple[str, ...]]:
         """The backend's place as the target; local modules and variable files as inputs."""
-        known = layout.directories(source)
-        kind, body = layout.backend(source, known.get(project.path, []))
+        code = layout.reading(source)
+        kind, body = layout.backend(code, code.files.get(project.path, []))
         files = [*_listed(project, "var_files"), *_listed(project, "backend_config")]
         own = [os.path.normpath(os.path.join(project.path, name)) for name in files]  # noqa: PTH118 - a path in a tree
-        inputs = (*layout.closure(source, project.path, known), *own)
+        inputs = (*layout.closure(code, project.path), *own)
         target = layout.target(kind, body, project.path, project.workspace)
         return target, tuple(sorted({path for path in inputs if not path.startswith("..")}))
 
@@ -300,10 +300,6 @@ class Terraform:
         )
         executed = require(job.sandbox.run(execution), f"{self._binary} version")
         return str(reading.document(executed.stdout).get("terraform_version", ""))
-
-
-def _is_root(source: Source, files: list[str]) -> bool:
-    return any(layout.blocks(source, files, name) for name in ("terraform", "provider", "resource"))
 
 
 def _listed(project: Project, name: str) -> Sequence[str]:
