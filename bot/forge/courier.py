@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from bot.forge.happening import Happening, Topic
@@ -26,11 +26,28 @@ Renderer = Callable[[State, Happening], Letter | None]
 Headers = Callable[[State, Hook, Delivery], dict[str, str]]
 
 
+class Habit(Protocol):
+    """When a host stops calling a hook that does not answer."""
+
+    def allows(self, state: State, hook: Hook) -> bool:
+        """Whether a hook is called now."""
+
+    def learn(self, state: State, hook: Hook, delivery: Delivery) -> None:
+        """Draw the conclusion from one delivery."""
+
+
 class Courier:
     """One thread per hook. ``hold`` and ``release`` let tests delay and shuffle what is under way."""
 
-    def __init__(self, state: State, renderers: Mapping[str, Renderer], headers: Mapping[str, Headers]) -> None:
+    def __init__(
+        self,
+        state: State,
+        renderers: Mapping[str, Renderer],
+        headers: Mapping[str, Headers],
+        habits: Mapping[str, Habit] | None = None,
+    ) -> None:
         self._state = state
+        self._habits = habits or {}
         self._renderers = renderers
         self._headers = headers
         self._lines: dict[int, queue.SimpleQueue[Delivery | None]] = {}
@@ -43,16 +60,21 @@ class Courier:
         """Write the letters for one happening; called under the state's lock."""
         letters: dict[str, Letter | None] = {}
         for hook in happening.repo.hooks.values():
-            if not hook.active:
+            test = happening.topic is Topic.PING
+            if test and happening.subject is not hook:
                 continue
-            if hook.face not in letters:
+            if not test and not self._called(hook):
+                continue
+            if hook.face not in letters or test:
                 letters[hook.face] = self._renderers[hook.face](self._state, happening)
             letter = letters[hook.face]
-            if letter is None or not (letter[0] in hook.events or "*" in hook.events or letter[0] == "ping"):
-                continue
-            if happening.topic is Topic.PING and happening.subject is not hook:
+            if letter is None or not (test or letter[0] in hook.events or "*" in hook.events):
                 continue
             self._post(hook, letter)
+
+    def _called(self, hook: Hook) -> bool:
+        habit = self._habits.get(hook.face)
+        return hook.active and (habit is None or habit.allows(self._state, hook))
 
     def _post(self, hook: Hook, letter: Letter) -> None:
         event, payload = letter
@@ -128,6 +150,9 @@ class Courier:
         while (delivery := line.get()) is not None:
             try:
                 self._attempt(hook, delivery)
+                if hook.face in self._habits:
+                    with self._state.lock:
+                        self._habits[hook.face].learn(self._state, hook, delivery)
             finally:
                 with self._quiet:
                     self._under_way -= 1
@@ -166,12 +191,13 @@ def add_hook(
     events: tuple[str, ...],
     active: bool = True,
     face: str = "github",
+    role: Role = Role.ADMIN,
 ) -> Hook:
     """Register an address and send it a ping. Raises Refused for a foreign scheme or one that is there already."""
-    state.require(repo, actor, Role.ADMIN)
+    state.require(repo, actor, role)
     if urlsplit(url).scheme not in ("http", "https"):
         raise Refused("config.url must be an http or https URL")
-    if any((hook.url, set(hook.events)) == (url, set(events)) for hook in repo.hooks.values()):
+    if face == "github" and any((h.url, set(h.events)) == (url, set(events)) for h in repo.hooks.values()):
         raise Refused("Hook already exists on this repository")
     now = state.now()
     hook = Hook(state.new_id(), repo.full_name, url, secret, events, now, now, active, face=face)
@@ -180,9 +206,16 @@ def add_hook(
     return hook
 
 
-def ping(state: State, repo: Repo, actor: Actor, hook: Hook) -> None:
-    """Say hello to a hook."""
-    state.tell(Happening(Topic.PING, None, repo, actor, hook))
+def ping(state: State, repo: Repo, actor: Actor, hook: Hook, sample: str | None = None) -> None:
+    """Say hello to a hook, or send it a sample of the kind named, where its face has such."""
+    state.tell(Happening(Topic.PING, None, repo, actor, hook, {"event": sample}))
+
+
+def redeliver(state: State, hook: Hook, delivery_id: int) -> None:
+    """Hand a delivery over once more. Raises Refused for unknown ones."""
+    for audience in state.audiences:
+        if isinstance(audience, Courier):
+            audience.redeliver(hook, delivery_id)
 
 
 def find_hook(repo: Repo, hook_id: int) -> Hook:

@@ -26,11 +26,11 @@ def git_blueprint(state: State) -> Blueprint:
     """The routes that git clients use."""
     routes = Blueprint("git", __name__)
 
-    @routes.get("/<owner>/<name>.git/info/refs")
+    @routes.get("/<path:owner>/<name>.git/info/refs")
     def advertise(owner: str, name: str) -> Response:
         return _serve(state, f"{owner}/{name}", "info/refs", request.args.get("service", ""))
 
-    @routes.post("/<owner>/<name>.git/<any('git-upload-pack','git-receive-pack'):service>")
+    @routes.post("/<path:owner>/<name>.git/<any('git-upload-pack','git-receive-pack'):service>")
     def exchange(owner: str, name: str, service: str) -> Response:
         return _serve(state, f"{owner}/{name}", service, service)
 

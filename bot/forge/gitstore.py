@@ -127,7 +127,7 @@ class GitStore:
         """Make this repository a fork of another: its branches and tags."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         other.run("clone", "--quiet", "--bare", str(other.path), str(self.path))
-        for ref in self.refs("refs/pull"):
+        for ref in [*self.refs("refs/pull"), *self.refs("refs/merge-requests")]:
             self.run("update-ref", "-d", ref)
         self._settle()
 
@@ -144,6 +144,7 @@ class GitStore:
                 "\tfsckObjects = true",
                 "\tautogc = false",
                 "\thideRefs = refs/pull",
+                "\thideRefs = refs/merge-requests",
                 "[uploadpack]",
                 "\tallowAnySHA1InWant = true",
                 "\tallowFilter = true",

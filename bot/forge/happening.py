@@ -22,6 +22,8 @@ class Topic(StrEnum):
     CHECK_RUN = "check_run"
     DEPLOYMENT = "deployment"
     DEPLOYMENT_STATUS = "deployment_status"
+    PIPELINE = "pipeline"
+    AWARD = "award"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.forge import gitread
@@ -10,19 +11,26 @@ from bot.forge.model import Actor, MergeMethod, Pull, Refusal, Refused, Repo, Ro
 from bot.forge.pulls import pull_commits, refresh
 from bot.forge.pushes import close, heads_and_tags, land
 from bot.forge.repos import signature
-from bot.forge.rules import bypasses, merge_blockers
+from bot.forge.rules import bypasses, may_merge, merge_blockers
 from bot.forge.state import State
 
 
 @dataclass(frozen=True, slots=True)
 class MergeWish:
-    """How to merge: only when the head still is ``sha``; ``bypass`` uses an administrator's right."""
+    """How to merge: only when the head still is ``sha``; ``bypass`` uses an administrator's right.
+
+    ``joined`` puts a merge commit on top of a squashed one, as hosts do that want a merge commit in any case.
+    """
 
     method: MergeMethod = MergeMethod.MERGE
     sha: str | None = None
     title: str | None = None
     message: str | None = None
     bypass: bool = False
+    joined: bool = False
+
+
+Blockers = Callable[[State, Repo, Pull], list[str]]
 
 
 def obstacles(state: State, repo: Repo, pull: Pull) -> list[str]:
@@ -44,22 +52,29 @@ def can_bypass(state: State, repo: Repo, actor: Actor, pull: Pull) -> bool:
     return rule is not None and bypasses(state, repo, actor, rule)
 
 
-def merge(state: State, repo: Repo, actor: Actor, pull: Pull, wish: MergeWish) -> str:
-    """Merge and give the new tip of the base. Raises Refused when the host would refuse."""
-    state.require(repo, actor, Role.WRITE)
+def merge(
+    state: State, repo: Repo, actor: Actor, pull: Pull, wish: MergeWish, blockers: Blockers = merge_blockers
+) -> str:
+    """Merge and give the new tip of the base. Raises Refused when the host would refuse.
+
+    ``blockers`` are the rules of the face through which the merge was asked for.
+    """
+    bypass = wish.bypass and can_bypass(state, repo, actor, pull)
+    if not bypass and not may_merge(state, repo, actor, pull.base_ref):
+        raise Refused(f"{actor.login} may not merge into {pull.base_ref}", Refusal.FORBIDDEN)
     reasons = obstacles(state, repo, pull)
     if reasons:
         raise Refused(reasons[0], Refusal.NOT_MERGEABLE)
     if wish.sha is not None and wish.sha != pull.head_sha:
         raise Refused("Head branch was modified. Review and try the merge again.", Refusal.CONFLICT)
-    blocked = merge_blockers(state, repo, pull)
-    if blocked and not (wish.bypass and can_bypass(state, repo, actor, pull)):
+    blocked = blockers(state, repo, pull)
+    if blocked and not bypass:
         raise Refused(" ".join(blocked), Refusal.NOT_MERGEABLE)
     before = heads_and_tags(state, repo)
     base = before[f"refs/heads/{pull.base_ref}"]
     landed = _land_commit(state, repo, actor, pull, wish, base)
     pull.merged_at, pull.merged_by, pull.merge_sha = state.now(), actor.login, landed
-    pull.base_sha = base
+    pull.base_sha, pull.landed_as, pull.waiting_merge = base, wish.method, None
     state.git(repo).set_ref(f"refs/heads/{pull.base_ref}", landed)
     close(state, repo, pull, actor)
     land(state, repo, actor, before, kind="pr_merge")
@@ -71,15 +86,23 @@ def _land_commit(state: State, repo: Repo, actor: Actor, pull: Pull, wish: Merge
     who = signature(state, actor.login)
     if wish.method is MergeMethod.REBASE:
         return _rebase(state, repo, actor, pull, base)
+    if wish.method is MergeMethod.FAST_FORWARD:
+        if not git.is_ancestor(base, pull.head_sha):
+            raise Refused("The head branch is not up to date with the base branch.", Refusal.NOT_MERGEABLE)
+        return pull.head_sha
     tree = git.merge_tree(base, pull.head_sha)
     assert tree is not None, "a conflict was an obstacle before"
+    tip = pull.head_sha
     if wish.method is MergeMethod.SQUASH:
         title = wish.title or f"{pull.title} (#{pull.number})"
         author = signature(state, pull.author)
-        return git.commit_tree(tree, (base,), f"{title}\n\n{wish.message or ''}".strip(), author, who)
+        tip = git.commit_tree(tree, (base,), f"{title}\n\n{wish.message or ''}".strip(), author, who)
+        pull.squash_sha = tip
+        if not wish.joined:
+            return tip
     title = wish.title or f"Merge pull request #{pull.number} from {pull.head_repo.split('/')[0]}/{pull.head_ref}"
     message = f"{title}\n\n{wish.message or pull.title}"
-    return git.commit_tree(tree, (base, pull.head_sha), message, who)
+    return git.commit_tree(tree, (base, tip), message, who)
 
 
 def _rebase(state: State, repo: Repo, actor: Actor, pull: Pull, base: str) -> str:
@@ -102,6 +125,19 @@ def _picked(git: GitStore, sha: str, parent: str, onto: str) -> str | None:
     info = gitread.commit(git, sha)
     stand_in = git.commit_tree(git.tree_of(onto), (parent,), "stand-in", info.committer)
     return git.merge_tree(stand_in, sha)
+
+
+def rebase_source(state: State, repo: Repo, actor: Actor, pull: Pull) -> str:
+    """Replay the head's commits on the base and force-push the head branch to them, as the actor."""
+    source = state.repo(pull.head_repo)
+    state.require(source, actor, Role.WRITE)
+    git = state.git(repo)
+    base = git.refs(f"refs/heads/{pull.base_ref}")[f"refs/heads/{pull.base_ref}"]
+    tip = _rebase(state, repo, actor, pull, base)
+    before = heads_and_tags(state, source)
+    state.git(source).fetch_from(git, tip, f"refs/heads/{pull.head_ref}")
+    land(state, source, actor, before)
+    return tip
 
 
 def update_branch(state: State, repo: Repo, actor: Actor, pull: Pull, expected: str | None) -> str:

@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import Enum, IntEnum, StrEnum
 from pathlib import Path
 
+from bot.forge.report_model import CheckRun, Deployment, Environment, Pipeline, Status
+
 
 class Role(IntEnum):
     """What somebody may do in a repository; each role includes the ones below it."""
@@ -47,6 +49,7 @@ class MergeMethod(StrEnum):
     MERGE = "merge"
     SQUASH = "squash"
     REBASE = "rebase"
+    FAST_FORWARD = "fast_forward"
 
 
 class Refusal(Enum):
@@ -140,6 +143,16 @@ class Label:
     description: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Award:
+    """A reaction to something that was said."""
+
+    id: int
+    name: str
+    author: str
+    at: datetime
+
+
 @dataclass(slots=True)
 class Comment:
     """One entry of a conversation."""
@@ -151,6 +164,12 @@ class Comment:
     updated_at: datetime
     editor: str | None = None
     app_id: int | None = None
+    system: bool = False
+    thread: str | None = None
+    resolvable: bool = False
+    resolved_by: str | None = None
+    resolved_at: datetime | None = None
+    awards: list[Award] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -163,6 +182,16 @@ class Review:
     state: ReviewState
     commit_id: str
     submitted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingMerge:
+    """A merge that somebody ordered for the moment in which nothing stands against it any more."""
+
+    by: str
+    sha: str
+    method: MergeMethod
+    title: str | None = None
 
 
 @dataclass(slots=True)
@@ -182,6 +211,8 @@ class Issue:
     locked: bool = False
     labels: list[str] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
+    awards: list[Award] = field(default_factory=list)
+    assignees: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -201,59 +232,13 @@ class Pull(Issue):
     merged_by: str | None = None
     merge_sha: str | None = None
     merged_of: tuple[str, str] = ("", "")
+    landed_as: MergeMethod | None = None
+    squash_sha: str | None = None
     conflicted: bool = False
     null_reads: int = 0
-
-
-@dataclass(slots=True)
-class Status:
-    """A light verdict on a commit, by context."""
-
-    id: int
-    sha: str
-    context: str
-    state: str
-    description: str | None
-    target_url: str | None
-    creator: str
-    app_id: int | None
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Annotation:
-    """A remark of a check run on lines of a file."""
-
-    path: str
-    start_line: int
-    end_line: int
-    level: str
-    message: str
-    title: str | None = None
-    start_column: int | None = None
-    end_column: int | None = None
-    raw_details: str | None = None
-
-
-@dataclass(slots=True)
-class CheckRun:
-    """A rich verdict on a commit, written by an application."""
-
-    id: int
-    suite_id: int
-    sha: str
-    name: str
-    app_id: int
-    status: str
-    conclusion: str | None
-    started_at: datetime
-    completed_at: datetime | None
-    details_url: str | None = None
-    external_id: str = ""
-    title: str | None = None
-    summary: str | None = None
-    text: str | None = None
-    annotations: list[Annotation] = field(default_factory=list)
+    waiting_merge: WaitingMerge | None = None
+    remove_source: bool = False
+    squash: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +247,14 @@ class RequiredCheck:
 
     context: str
     app_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may do something to a branch: holders of a role (None: nobody by role), and the people named."""
+
+    role: Role | None
+    people: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +271,37 @@ class Protection:
     allow_force_pushes: bool = False
     allow_deletions: bool = False
     linear_history: bool = False
+    push: Access | None = None
+    merge: Access | None = None
+
+
+@dataclass(slots=True)
+class ApprovalRule:
+    """How many of whom must approve; without people and groups anybody who may write counts."""
+
+    id: int
+    name: str
+    needed: int
+    people: set[str] = field(default_factory=set)
+    groups: set[str] = field(default_factory=set)
+    branches: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Settings:
+    """How a repository wants its merges, where a host has that per repository and not per branch."""
+
+    method: MergeMethod = MergeMethod.MERGE
+    up_to_date: bool = False
+    pipeline_must_succeed: bool = False
+    skipped_will_do: bool = False
+    threads_must_be_resolved: bool = False
+    reset_approvals_on_push: bool = False
+    author_approval: bool = False
+    committers_approval: bool = True
+    remove_source: bool = False
+    squash: str = "default_off"
+    trains: bool = False
 
 
 @dataclass(slots=True)
@@ -313,40 +337,10 @@ class Hook:
     active: bool = True
     content_type: str = "json"
     face: str = "github"
+    signing_token: str = ""
+    failures: int = 0
+    disabled_until: datetime | None = None
     deliveries: list[Delivery] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class DeploymentStatus:
-    """One step of a deployment."""
-
-    id: int
-    state: str
-    creator: str
-    description: str
-    environment: str
-    environment_url: str
-    log_url: str
-    created_at: datetime
-
-
-@dataclass(slots=True)
-class Deployment:
-    """A commit on its way to an environment."""
-
-    id: int
-    sha: str
-    ref: str
-    task: str
-    environment: str
-    creator: str
-    description: str | None
-    payload: dict[str, object] | str
-    created_at: datetime
-    updated_at: datetime
-    transient: bool = False
-    production: bool = False
-    statuses: list[DeploymentStatus] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,6 +381,11 @@ class Repo:
     hooks: dict[int, Hook] = field(default_factory=dict)
     deployments: dict[int, Deployment] = field(default_factory=dict)
     activity: list[Activity] = field(default_factory=list)
+    group_roles: dict[str, Role] = field(default_factory=dict)
+    pipelines: dict[int, Pipeline] = field(default_factory=dict)
+    environments: dict[str, Environment] = field(default_factory=dict)
+    approval_rules: dict[int, ApprovalRule] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
 
     @property
     def full_name(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.forge import merging, pulls, talk
+from bot.forge.faces import FACES, Face
 from bot.forge.gitstore import FileChange
 from bot.forge.model import (
     Actor,
@@ -15,7 +16,7 @@ from bot.forge.model import (
     Review,
     ReviewState,
 )
-from bot.forge.rules import Check, checks_of, merge_blockers
+from bot.forge.rules import Check, checks_of
 from bot.forge.state import State
 
 
@@ -35,13 +36,18 @@ class PullStory:
     @property
     def url(self) -> str:
         """Its page."""
-        return f"{self._state.root}/{self._repo.full_name}/pull/{self.number}"
+        return f"{self._state.root}/{self._repo.full_name}/{self._face.page}/{self.number}"
+
+    @property
+    def _face(self) -> Face:
+        return FACES[self._state.face]
 
     # acting
 
     def approve(self, by: str, body: str = "", sha: str | None = None) -> Review:
-        """Approve the head (or an older commit)."""
-        return self._review(by, ReviewState.APPROVED, body, sha)
+        """Approve the head (or an older commit, where a host can)."""
+        with self._state.lock:
+            return self._face.approve(self._state, self._repo, Actor(by), self._pull, body, sha)
 
     def request_changes(self, by: str, body: str = "Please change this.") -> Review:
         """Ask for changes."""
@@ -57,9 +63,9 @@ class PullStory:
             return talk.dismiss_review(self._state, self._repo, Actor(by), self._pull, review.id)
 
     def comment(self, by: str, text: str) -> Comment:
-        """Say something."""
+        """Say something; a host that takes it all for orders to itself does not keep it."""
         with self._state.lock:
-            return talk.add_comment(self._state, self._repo, Actor(by), self._pull, text)
+            return self._face.say(self._state, self._repo, Actor(by), self._pull, text)
 
     def edit_comment(self, by: str, comment: Comment, text: str) -> Comment:
         """Change a comment."""
@@ -73,9 +79,9 @@ class PullStory:
 
     def merge(self, by: str, method: str = "merge", bypass: bool = False, sha: str | None = None) -> str:
         """Merge and give the new tip of the base; ``bypass`` uses an administrator's right to go around the rules."""
-        wish = merging.MergeWish(MergeMethod(method), sha, bypass=bypass)
+        wish = merging.MergeWish(MergeMethod(method), sha, bypass=bypass, joined=self._face.joined_squash)
         with self._state.lock:
-            return merging.merge(self._state, self._repo, Actor(by), self._pull, wish)
+            return merging.merge(self._state, self._repo, Actor(by), self._pull, wish, self._face.blockers)
 
     def update_branch(self, by: str) -> str:
         """Merge the base into the head branch and give the new head."""
@@ -184,7 +190,7 @@ class PullStory:
         """Why it cannot be merged now, in the host's words; empty when it can."""
         with self._state.lock:
             reasons = merging.obstacles(self._state, self._repo, self._pull)
-            return reasons + merge_blockers(self._state, self._repo, self._pull)
+            return reasons + self._face.blockers(self._state, self._repo, self._pull)
 
     def files(self) -> list[FileChange]:
         """The files it changes."""

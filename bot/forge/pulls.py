@@ -16,7 +16,7 @@ from bot.forge.state import State
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What somebody proposes; ``head`` is a branch, or ``owner:branch`` of a fork."""
+    """What somebody proposes; ``head`` is a branch, or ``owner:branch`` (or ``owner/name:branch``) of a fork."""
 
     title: str
     head: str
@@ -68,6 +68,8 @@ def _source(state: State, repo: Repo, head: str) -> tuple[Repo, str]:
         return repo, head
     if owner == repo.owner:
         return repo, branch
+    if owner in state.repos:
+        return state.repos[owner], branch
     for candidate in state.repos.values():
         if candidate.owner == owner and candidate.parent == repo.full_name:
             return candidate, branch
@@ -223,6 +225,7 @@ def refresh(state: State, repo: Repo, pull: Pull) -> None:
         message = f"Merge {pull.head_sha} into {base}"
         pull.merge_sha = git.commit_tree(tree, (base, pull.head_sha), message, signature(state, pull.author))
         git.set_ref(ref, pull.merge_sha)
+        git.set_ref(f"refs/merge-requests/{pull.number}/merge", pull.merge_sha)
     else:
         pull.merge_sha = None
         if ref in git.refs(ref):

@@ -42,6 +42,7 @@ def land(state: State, repo: Repo, actor: Actor, before: Mapping[str, str], kind
     for ref, old, new in moved:
         if old != new:
             _moved(state, repo, actor, ref, old, new, kind)
+    state.settle_waiting()
 
 
 def _moved(state: State, repo: Repo, actor: Actor, ref: str, old: str, new: str, kind: str | None) -> None:
@@ -82,11 +83,13 @@ def _head_moved(state: State, repo: Repo, pull: Pull, actor: Actor, new: str) ->
     pull.updated_at = state.now()
     rule = repo.protections.get(pull.base_ref)
     state.tell(Happening(Topic.PULL, "synchronize", repo, actor, pull, {"before": old, "after": new}))
-    if rule is not None and rule.dismiss_stale:
+    pull.waiting_merge = None
+    if (rule is not None and rule.dismiss_stale) or repo.settings.reset_approvals_on_push:
         for at, review in enumerate(pull.reviews):
             if review.state is ReviewState.APPROVED:
                 pull.reviews[at] = replace(review, state=ReviewState.DISMISSED)
-                state.tell(Happening(Topic.REVIEW, "dismissed", repo, actor, pull, {"review": pull.reviews[at]}))
+                details = {"review": pull.reviews[at], "by_push": True}
+                state.tell(Happening(Topic.REVIEW, "dismissed", repo, actor, pull, details))
 
 
 def _base_moved(state: State, repo: Repo, pull: Pull, actor: Actor, new: str) -> None:
@@ -104,6 +107,7 @@ def follow_head(state: State, repo: Repo, pull: Pull) -> None:
     source = state.repo(pull.head_repo)
     git = state.git(repo)
     git.fetch_from(state.git(source), pull.head_sha, f"refs/pull/{pull.number}/head")
+    git.set_ref(f"refs/merge-requests/{pull.number}/head", pull.head_sha)
     base = f"refs/heads/{pull.base_ref}"
     # As on the real hosts, base_sha is the base as it was when the head last moved, not its tip now.
     pull.base_sha = git.refs(base).get(base, pull.base_sha)

@@ -6,18 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.forge.happening import Happening, Topic
-from bot.forge.model import (
-    Actor,
-    Annotation,
-    CheckRun,
-    Deployment,
-    DeploymentStatus,
-    Refusal,
-    Refused,
-    Repo,
-    Role,
-    Status,
-)
+from bot.forge.model import Actor, Refusal, Refused, Repo, Role
+from bot.forge.report_model import Annotation, CheckRun, Deployment, DeploymentStatus, Environment, Status
 from bot.forge.state import State
 
 STATES = ("error", "failure", "pending", "success")
@@ -26,6 +16,7 @@ RUN_STATES = ("queued", "in_progress", "completed", "waiting", "requested", "pen
 CONCLUSIONS = ("action_required", "cancelled", "failure", "neutral", "success", "skipped", "stale", "timed_out")
 _STATUSES_PER_CONTEXT = 1000
 _DESCRIPTION_LIMIT = 140
+_TIERS = {"prod": "production", "live": "production", "stag": "staging", "test": "testing", "dev": "development"}
 _TEXT_LIMIT = 65_535
 _ANNOTATIONS_PER_CALL = 50
 
@@ -144,8 +135,18 @@ def create_deployment(state: State, repo: Repo, actor: Actor, wish: Deployment) 
     state.require(repo, actor, Role.WRITE)
     wish.sha = commit_of(state, repo, wish.ref)
     repo.deployments[wish.id] = wish
+    place(state, repo, wish.environment)
     state.tell(Happening(Topic.DEPLOYMENT, "created", repo, actor, wish))
     return wish
+
+
+def place(state: State, repo: Repo, name: str) -> Environment:
+    """An environment by name, made when it is new; its tier is guessed from the name, as hosts do."""
+    found = repo.environments.get(name)
+    if found is None:
+        tier = next((tier for word, tier in _TIERS.items() if word in name.lower()), "other")
+        found = repo.environments[name] = Environment(state.new_id(), name, state.now(), tier)
+    return found
 
 
 def find_deployment(repo: Repo, deployment_id: int) -> Deployment:

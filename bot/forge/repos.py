@@ -22,7 +22,7 @@ def create_repo(
     state: State, full_name: str, files: Files, permissions: Mapping[str, Role], default_branch: str = "main"
 ) -> Repo:
     """Make a repository; with files it has a first commit. Raises Refused when the name is taken."""
-    owner, name = full_name.split("/")
+    owner, _, name = full_name.rpartition("/")
     if full_name in state.repos:
         raise Refused(f"name {full_name} already exists on this account")
     now = state.now()
@@ -97,3 +97,12 @@ def delete_branch(state: State, repo: Repo, actor: Actor, branch: str) -> None:
     if ref not in state.git(repo).refs(ref):
         raise Refused("Reference does not exist")
     push(state, repo, actor, ref, ZERO)
+
+
+def invite(state: State, repo: Repo, path: str, role: Role) -> None:
+    """Let a group or team take part in a repository, its people limited to the role."""
+    if state.teams.get((repo.owner, path.rpartition("/")[2])) and path.rpartition("/")[0] == repo.owner:
+        grant(state, repo, path, role)
+    else:
+        repo.group_roles[path] = role
+    state.version += 1

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.forge.gitstore import ZERO
-from bot.forge.model import Actor, CheckRun, Protection, Pull, Repo, RequiredCheck, Review, ReviewState, Role, Status
+from bot.forge.model import Access, Actor, Protection, Pull, Repo, RequiredCheck, Review, ReviewState, Role
+from bot.forge.report_model import CheckRun, Status
 from bot.forge.state import State
 
 _GREEN_CONCLUSIONS = frozenset({"success", "neutral", "skipped"})
@@ -179,13 +180,16 @@ def bypasses(state: State, repo: Repo, actor: Actor, rule: Protection) -> bool:
 
 def push_refusal(state: State, repo: Repo, actor: Actor, ref: str, old: str, new: str) -> str | None:
     """Why a ref may not move from old to new by a push; None when it may. Rewrites are judged elsewhere."""
-    if ref.startswith("refs/pull/"):
-        return "refs/pull is kept by the host"
+    for kept in ("refs/pull", "refs/merge-requests"):
+        if ref.startswith(f"{kept}/"):
+            return f"{kept} is kept by the host"
     if state.role(repo, actor) < Role.WRITE:
         return f"{actor.login} may not push to {repo.full_name}"
     rule = repo.protections.get(ref.removeprefix("refs/heads/"))
     if rule is None:
         return None
+    if rule.push is not None and not admits(state, repo, actor, rule.push):
+        return "You are not allowed to push code to protected branches on this project."
     if new == ZERO:
         return None if rule.allow_deletions else "Cannot delete this branch"
     if old == ZERO or bypasses(state, repo, actor, rule):
@@ -194,6 +198,20 @@ def push_refusal(state: State, repo: Repo, actor: Actor, ref: str, old: str, new
     if rule.checks:
         reasons += unmet_checks(state, repo, new, rule)
     return " ".join(reasons) or None
+
+
+def admits(state: State, repo: Repo, actor: Actor, access: Access) -> bool:
+    """Whether somebody is among those who may."""
+    by_role = access.role is not None and state.role(repo, actor) >= access.role
+    return by_role or actor.login in access.people
+
+
+def may_merge(state: State, repo: Repo, actor: Actor, branch: str) -> bool:
+    """Whether somebody may merge into a branch at all: it takes the right to write and the branch's own leave."""
+    rule = repo.protections.get(branch)
+    if rule is not None and rule.merge is not None:
+        return admits(state, repo, actor, rule.merge)
+    return state.role(repo, actor) >= Role.WRITE
 
 
 def must_move_forward(repo: Repo, ref: str) -> bool:

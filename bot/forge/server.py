@@ -10,10 +10,14 @@ from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from bot.forge.courier import Courier
+from bot.forge.faces import FACES
 from bot.forge.git_http import git_blueprint
-from bot.forge.github import payloads
 from bot.forge.github.gate import api_blueprint
 from bot.forge.github.routes import ROUTES
+from bot.forge.gitlab import gate as gitlab_gate
+from bot.forge.gitlab import waiting
+from bot.forge.gitlab.routes import ROUTES as GITLAB_ROUTES
+from bot.forge.groups import add_group
 from bot.forge.model import AccountKind, Actor, App, Installation, Role
 from bot.forge.pages.site import site_blueprint
 from bot.forge.repos import Files, create_repo
@@ -30,13 +34,22 @@ class _Quiet(WSGIRequestHandler):
 
 
 class Forge:
-    """A local Git host. Build it, fill it, start it; everything is forgotten when it is dropped."""
+    """A local Git host. Build it, fill it, start it; everything is forgotten when it is dropped.
 
-    def __init__(self, data_dir: Path, clock: Clock = utc_now) -> None:
+    Every face answers at its own path; ``face`` is the one that stories are told through.
+    """
+
+    def __init__(self, data_dir: Path, clock: Clock = utc_now, face: str = "github") -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
         self.state = State(data_dir.resolve(), clock)
-        faces = {"github": payloads.render}
-        self.courier = Courier(self.state, faces, {"github": payloads.headers})
+        self.state.face = FACES[face].name
+        self.state.patience = lambda: waiting.settle(self.state)
+        self.courier = Courier(
+            self.state,
+            {name: one.render for name, one in FACES.items()},
+            {name: one.headers for name, one in FACES.items()},
+            {name: one.habit for name, one in FACES.items() if one.habit is not None},
+        )
         self.state.audiences.append(self.courier)
         self.samples: list[SampleChange] = []
         self.app = self._application()
@@ -47,6 +60,7 @@ class Forge:
         app = Flask("bot.forge", static_folder=None)
         app.config["MAX_CONTENT_LENGTH"] = _PUSH_LIMIT
         app.register_blueprint(api_blueprint(self.state, ROUTES, "github", "/api/v3"))
+        app.register_blueprint(gitlab_gate.api_blueprint(self.state, GITLAB_ROUTES))
         app.register_blueprint(git_blueprint(self.state))
         app.register_blueprint(site_blueprint(self.state, self.samples))
         return app
@@ -86,8 +100,8 @@ class Forge:
 
     @property
     def api_url(self) -> str:
-        """The base address of the GitHub face."""
-        return f"{self.state.root}/api/v3"
+        """The base address of the API that stories are told through."""
+        return f"{self.state.root}{FACES[self.state.face].api}"
 
     @property
     def trouble(self) -> Trouble:
@@ -111,6 +125,11 @@ class Forge:
             roles = dict.fromkeys(members, "member") | dict.fromkeys(owners, "admin")
             self.state.members[login] = {self.state.account(who).login: role for who, role in roles.items()}
 
+    def add_group(self, path: str, members: Mapping[str, str] | None = None) -> None:
+        """Add a group, or one below another (``acme/platform``); members get the word of a role."""
+        with self.state.lock:
+            add_group(self.state, path, dict(members or {}))
+
     def add_team(self, path: str, *members: str, parent: str | None = None) -> None:
         """Add a team, written ``org/slug``, with its people."""
         org, slug = path.split("/")
@@ -127,8 +146,9 @@ class Forge:
         """Make a repository whose first commit holds the files; people and ``org/team`` get the roles named."""
         roles = {who: Role[word.upper()] for who, word in (permissions or {}).items()}
         with self.state.lock:
-            if full_name.split("/")[0] not in self.state.accounts:
-                self.add_org(full_name.split("/")[0])
+            owner = full_name.rpartition("/")[0]
+            if owner not in self.state.accounts:
+                add_group(self.state, owner, {})
             repo = create_repo(self.state, full_name, files or {}, roles, default_branch)
         return RepoStory(self.state, repo)
 

@@ -38,6 +38,12 @@ class Audience(Protocol):
         """Take note of one happening."""
 
 
+def ancestors(path: str) -> list[str]:
+    """A path and the paths above it, the nearest first."""
+    parts = path.split("/")
+    return ["/".join(parts[:size]) for size in range(len(parts), 0, -1)]
+
+
 def utc_now() -> datetime:
     """The time in UTC."""
     return datetime.now(UTC)
@@ -51,6 +57,7 @@ class State:
         self.data_dir = data_dir
         self.trouble = Trouble()
         self.root = "http://forge.invalid"
+        self.face = "github"
         self.accounts: dict[str, Account] = {}
         self.tokens: dict[str, Actor] = {}
         self.members: dict[str, dict[str, str]] = {}
@@ -61,6 +68,7 @@ class State:
         self.token_expiry: dict[str, datetime] = {}
         self.audiences: list[Audience] = []
         self.version = 0
+        self.patience: Callable[[], None] | None = None
         self._clock = clock
         self._ids: Iterator[int] = itertools.count(1001)
 
@@ -77,6 +85,11 @@ class State:
         self.version += 1
         for audience in self.audiences:
             audience.hear(happening)
+
+    def settle_waiting(self) -> None:
+        """Let merges happen that were ordered for the moment in which nothing stands against them."""
+        if self.patience is not None:
+            self.patience()
 
     # people
 
@@ -168,13 +181,23 @@ class State:
             return self._installation_role(repo, self.installations[actor.installation_id])
         login = actor.login
         best = repo.roles.get(login, Role.NONE)
-        if login == repo.owner or self.members.get(repo.owner, {}).get(login) == "admin":
+        for group in ancestors(repo.owner):
+            best = max(best, self.member_role(group, login))
+        if login == repo.owner:
             best = Role.ADMIN
         for slug, role in repo.team_roles.items():
             team = self.teams.get((repo.owner, slug))
             if team is not None and login in self.team_members(team):
                 best = max(best, role)
+        for path, role in repo.group_roles.items():
+            held = max(self.member_role(group, login) for group in ancestors(path))
+            best = max(best, min(role, held))
         return best if repo.private else max(best, Role.READ)
+
+    def member_role(self, group: str, login: str) -> Role:
+        """What a direct membership of one group is worth in its repositories; a plain ``member`` gets nothing."""
+        word = self.members.get(group, {}).get(login, "none")
+        return Role.NONE if word == "member" else Role[word.upper()]
 
     def _installation_role(self, repo: Repo, installation: Installation) -> Role:
         covers = installation.repositories is None or repo.full_name in installation.repositories

@@ -7,32 +7,14 @@ from dataclasses import dataclass, replace
 
 from bot.forge import courier, pulls, reports, repos
 from bot.forge import gitread as history
+from bot.forge.faces import FACES
 from bot.forge.gitstore import CommitInfo
-from bot.forge.model import (
-    Activity,
-    Actor,
-    Deployment,
-    Hook,
-    Protection,
-    Repo,
-    RequiredCheck,
-    Role,
-    Status,
-)
+from bot.forge.model import Activity, Actor, Hook, Protection, Repo, RequiredCheck, Role
 from bot.forge.pull_story import PullStory
 from bot.forge.pushes import push
+from bot.forge.report_model import Deployment, Status
 from bot.forge.rules import newest_statuses
 from bot.forge.state import State
-
-EVERY_EVENT = (
-    "push",
-    "pull_request",
-    "pull_request_review",
-    "issue_comment",
-    "status",
-    "check_run",
-    "deployment_status",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +143,17 @@ class RepoStory:
         with self._state.lock:
             return RepoStory(self._state, repos.fork(self._state, self._repo, Actor(by), name))
 
-    def add_hook(self, url: str, secret: str = "", events: tuple[str, ...] = EVERY_EVENT) -> Hook:
-        """Register a webhook, as the owner would."""
+    def add_hook(self, url: str, secret: str = "", events: tuple[str, ...] | None = None, signing: str = "") -> Hook:
+        """Register a webhook for every event that matters, or those named, as the owner would.
+
+        ``signing`` is the token of the signed form, for faces that have one.
+        """
+        face, owner = FACES[self._state.face], Actor(self._repo.owner)
         with self._state.lock:
-            return courier.add_hook(self._state, self._repo, Actor(self._repo.owner), url, secret, events)
+            wanted = events if events is not None else face.events
+            made = courier.add_hook(self._state, self._repo, owner, url, secret, wanted, face=face.name)
+            made.signing_token = signing
+            return made
 
     # pull requests and reports
 

@@ -11,21 +11,30 @@ from bot.forge.state import State
 COMMENT_LIMIT = 65_536
 
 
-def _check_body(body: str) -> None:
+def _check_body(body: str, limit: int) -> None:
     if not body.strip():
         raise Refused("Body can't be blank")
-    if len(body) > COMMENT_LIMIT:
-        raise Refused(f"Body is too long (maximum is {COMMENT_LIMIT} characters)")
+    if len(body) > limit:
+        raise Refused(f"Body is too long (maximum is {limit} characters)")
 
 
-def add_comment(state: State, repo: Repo, actor: Actor, issue: Issue, body: str) -> Comment:
+def add_comment(
+    state: State,
+    repo: Repo,
+    actor: Actor,
+    issue: Issue,
+    body: str,
+    limit: int = COMMENT_LIMIT,
+    thread: str | None = None,
+) -> Comment:
     """Say something. Raises Refused for a blank or overlong body, and in a locked conversation."""
     state.require(repo, actor, Role.READ)
-    _check_body(body)
+    _check_body(body, limit)
     if issue.locked and state.role(repo, actor) < Role.WRITE:
         raise Refused("Issue is locked", Refusal.FORBIDDEN)
     now = state.now()
-    comment = Comment(state.new_id(), actor.login, body, now, now, app_id=actor.app_id)
+    comment = Comment(state.new_id(), actor.login, body, now, now, app_id=actor.app_id, thread=thread)
+    comment.resolvable = thread is not None
     issue.comments.append(comment)
     issue.updated_at = now
     state.tell(Happening(Topic.COMMENT, "created", repo, actor, issue, {"comment": comment}))
@@ -41,12 +50,14 @@ def find_comment(repo: Repo, comment_id: int) -> tuple[Issue, Comment]:
     raise Refused("Not Found", Refusal.NOT_FOUND)
 
 
-def edit_comment(state: State, repo: Repo, actor: Actor, comment_id: int, body: str) -> Comment:
+def edit_comment(
+    state: State, repo: Repo, actor: Actor, comment_id: int, body: str, limit: int = COMMENT_LIMIT
+) -> Comment:
     """Change a comment: one's own, or anybody's with the right to write."""
     issue, comment = find_comment(repo, comment_id)
     if actor.login != comment.author:
         state.require(repo, actor, Role.WRITE)
-    _check_body(body)
+    _check_body(body, limit)
     before, comment.body = comment.body, body
     comment.editor, comment.updated_at = actor.login, state.now()
     issue.updated_at = comment.updated_at
@@ -65,11 +76,18 @@ def delete_comment(state: State, repo: Repo, actor: Actor, comment_id: int) -> N
 
 
 def submit_review(
-    state: State, repo: Repo, actor: Actor, pull: Pull, verdict: ReviewState, body: str = "", sha: str | None = None
+    state: State,
+    repo: Repo,
+    actor: Actor,
+    pull: Pull,
+    verdict: ReviewState,
+    body: str = "",
+    sha: str | None = None,
+    own: bool = False,
 ) -> Review:
-    """Judge a commit (the head when none is named). Raises Refused for authors judging themselves."""
+    """Judge a commit (the head when none is named). Raises Refused for one's own work unless ``own``."""
     state.require(repo, actor, Role.READ)
-    if actor.login == pull.author and verdict is not ReviewState.COMMENTED:
+    if not own and actor.login == pull.author and verdict is not ReviewState.COMMENTED:
         word = "approve" if verdict is ReviewState.APPROVED else "request changes on"
         raise Refused(f"Can not {word} your own pull request")
     if verdict is not ReviewState.APPROVED and not body.strip():
@@ -97,8 +115,14 @@ def dismiss_review(state: State, repo: Repo, actor: Actor, pull: Pull, review_id
     review = find_review(pull, review_id)
     if review.state not in (ReviewState.APPROVED, ReviewState.CHANGES_REQUESTED):
         raise Refused("Can not dismiss a commented pull request review")
+    return withdraw_review(state, repo, actor, pull, review)
+
+
+def withdraw_review(state: State, repo: Repo, actor: Actor, pull: Pull, review: Review) -> Review:
+    """Let a review not count any more, and tell; whoever calls has judged whether the actor may."""
     dismissed = replace(review, state=ReviewState.DISMISSED)
     pull.reviews[pull.reviews.index(review)] = dismissed
+    pull.updated_at = state.now()
     state.tell(Happening(Topic.REVIEW, "dismissed", repo, actor, pull, {"review": dismissed}))
     return dismissed
 

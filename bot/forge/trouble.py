@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from flask import Response
+
 _LOG_LIMIT = 100_000
+_READS_KEPT = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +47,22 @@ class Trouble:
         self.lose_deliveries = 0
         self.repeat_deliveries = 0
         self.lose_answers = 0
+        self.cut_answers = 0
+        self.stale_reads = 0
+        self._seen: OrderedDict[tuple[str, str], tuple[bytes, int, list[tuple[str, str]]]] = OrderedDict()
         self._used: dict[str, int] = {}
 
     def fail_next(self, times: int = 1, status: int = 502, path_contains: str = "") -> None:
         """Answer the next requests (whose path contains a word) with a server error and do nothing."""
         self._plan(Blow(status, "Server Error"), times, path_contains)
 
-    def limit_next(self, times: int = 1, status: int = 403, retry_after_s: int = 1, path_contains: str = "") -> None:
-        """Answer the next requests with a secondary rate limit (403 or 429) and Retry-After."""
+    def limit_next(
+        self, times: int = 1, status: int = 403, retry_after_s: int | None = 1, path_contains: str = ""
+    ) -> None:
+        """Answer the next requests with a secondary rate limit (403 or 429), with or without Retry-After."""
         message = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
-        self._plan(Blow(status, message, {"Retry-After": str(retry_after_s)}), times, path_contains)
+        headers = {"Retry-After": str(retry_after_s)} if retry_after_s is not None else {}
+        self._plan(Blow(status, message, headers), times, path_contains)
 
     def _plan(self, blow: Blow, times: int, path_contains: str) -> None:
         with self._lock:
@@ -81,7 +91,26 @@ class Trouble:
             self._blows.clear()
             self.latency_s = 0.0
             self.null_mergeable_reads = self.lose_deliveries = self.repeat_deliveries = self.lose_answers = 0
+            self.cut_answers = self.stale_reads = 0
             self.rate_limit = 5000
+
+    def remember(self, seen_as: str, path: str, answer: Response) -> None:
+        """Keep what somebody read, so that it can be served stale later."""
+        with self._lock:
+            self._seen[seen_as, path] = (answer.get_data(), answer.status_code, list(answer.headers))
+            self._seen.move_to_end((seen_as, path))
+            while len(self._seen) > _READS_KEPT:
+                self._seen.popitem(last=False)
+
+    def stale(self, seen_as: str, path: str) -> Response | None:
+        """An older answer to the same read, when stale reads are due and there is one."""
+        with self._lock:
+            kept = self._seen.get((seen_as, path))
+            if kept is None or self.stale_reads <= 0:
+                return None
+            self.stale_reads -= 1
+        data, status, headers = kept
+        return Response(data, status, headers)
 
     def spend(self, login: str) -> tuple[int, int]:
         """Count one request against somebody's limit: (used, limit)."""

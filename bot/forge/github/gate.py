@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -17,8 +16,9 @@ from bot.forge.github.call import Answer, Call, Page, Result, Route
 from bot.forge.github.routes.people import next_hour
 from bot.forge.github.shapes.people import Json
 from bot.forge.model import Actor, App, Refusal, Refused
+from bot.forge.reception import receive
 from bot.forge.state import State
-from bot.forge.trouble import Request
+from bot.forge.trouble import Blow
 
 _DOCS = "https://docs.github.com/rest"
 _STATUS = {
@@ -58,26 +58,14 @@ def _unknown(rest: str = "") -> Response:
 
 def _view(state: State, route: Route) -> Callable[..., Response]:
     def view(**parts: Any) -> Response:
-        login: list[str] = []
-        answer = _troubled(state) or _answer(state, route, parts, login)
-        body = request.get_data(as_text=True)
-        query = request.query_string.decode()
-        who = login[0] if login else None
-        state.trouble.note(Request(request.method, request.path, query, answer.status_code, who, "api", body))
-        return answer
+        seen_as = request.headers.get("Authorization", "")
+        return receive(state, _refusal, lambda login: _answer(state, route, parts, login), seen_as)
 
     return view
 
 
-def _troubled(state: State) -> Response | None:
-    if state.trouble.latency_s > 0:
-        time.sleep(state.trouble.latency_s)
-    blow = state.trouble.next_blow(request.path)
-    if blow is None:
-        return None
-    answer = _json({"message": blow.message, "documentation_url": _DOCS}, blow.status)
-    answer.headers.update(blow.headers)
-    return answer
+def _refusal(blow: Blow) -> Response:
+    return _json({"message": blow.message, "documentation_url": _DOCS}, blow.status)
 
 
 def _answer(state: State, route: Route, parts: dict[str, Any], login: list[str]) -> Response:
@@ -95,8 +83,6 @@ def _answer(state: State, route: Route, parts: dict[str, Any], login: list[str])
     if answer.status_code == 304:
         used = state.trouble.give_back(actor.login)
     _limit_headers(answer, min(used, limit), limit)
-    if request.method != "GET" and answer.status_code < 300 and state.trouble.take("lose_answers"):
-        return _error(502, "Server Error")
     return answer
 
 

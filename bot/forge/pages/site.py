@@ -42,6 +42,8 @@ def site_blueprint(state: State, samples: list[SampleChange]) -> Blueprint:
     site.add_url_rule("/<owner>/<name>/pulls", "pulls", pages.repo)
     site.add_url_rule("/<owner>/<name>/pull/<int:number>", "pull", pages.pull)
     site.add_url_rule("/<owner>/<name>/pulls/<int:number>", "pull_too", pages.pull)
+    site.add_url_rule("/<path:owner>/<name>/-/merge_requests/<int:number>", "merge_request", pages.pull)
+    site.add_url_rule("/<path:owner>/<name>/-/commit/<sha>", "commit_too", pages.commit)
     site.add_url_rule("/<owner>/<name>/commit/<sha>", "commit", pages.commit)
     site.add_url_rule("/<owner>/<name>/pull/<int:number>/<action>", "act", pages.act, methods=["POST"])
     site.add_url_rule("/<owner>/<name>/-/sample", "sample", pages.sample, methods=["POST"])
@@ -231,7 +233,7 @@ def _body() -> str:
 
 def _merge(state: State, repo: Repo, actor: Actor, pull: Pull) -> None:
     word = request.form.get("method", "merge")
-    if word not in {method.value for method in MergeMethod}:
+    if word not in ("merge", "squash", "rebase"):
         raise Refused("There is no such merge method.")
     wish = merging.MergeWish(
         MergeMethod(word), request.form.get("sha") or None, bypass=request.form.get("bypass") == "yes"

@@ -7,7 +7,8 @@ from typing import Any
 from bot.forge import reports
 from bot.forge.github.call import Answer, Call, Page, Result, Route
 from bot.forge.github.shapes import report as shapes
-from bot.forge.model import Annotation, CheckRun, Refused, Role
+from bot.forge.model import Refused, Role
+from bot.forge.report_model import Annotation, CheckRun
 from bot.forge.rules import newest_check_runs
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from bot.forge import reports
 from bot.forge.github.call import Answer, Call, Page, Result, Route
 from bot.forge.github.shapes import report as shapes
-from bot.forge.model import Deployment, DeploymentStatus, Role
+from bot.forge.model import Role
+from bot.forge.report_model import Deployment, DeploymentStatus
 
 
 def create_deployment(call: Call) -> Result:

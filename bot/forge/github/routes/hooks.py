@@ -79,10 +79,7 @@ def get_delivery(call: Call, number: int, delivery: int) -> Result:
 def redeliver(call: Call, number: int, delivery: int) -> Result:
     """``POST /repos/{owner}/{name}/hooks/{number}/deliveries/{delivery}/attempts``."""
     hook = courier.find_hook(call.repo, number)
-    found = courier.find_delivery(hook, delivery)
-    for audience in call.state.audiences:
-        if isinstance(audience, courier.Courier):
-            audience.redeliver(hook, found.id)
+    courier.redeliver(call.state, hook, delivery)
     return Answer({}, 202)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bot.forge.github.shapes.people import Json, api, app, moment, node_id, user
 from bot.forge.github.shapes.repository import repo_url, repository
-from bot.forge.model import Annotation, CheckRun, Deployment, DeploymentStatus, Pull, Repo, Status
+from bot.forge.model import Pull, Repo
+from bot.forge.report_model import Annotation, CheckRun, Deployment, DeploymentStatus, Status
 from bot.forge.rules import newest_statuses
 from bot.forge.state import State
 

@@ -1,0 +1,96 @@
+"""The faces over one memory: what each calls its API, sends to hooks, and holds against a merge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from bot.forge import merging, rules, talk
+from bot.forge.courier import Habit, Headers, Renderer
+from bot.forge.github import payloads as github_payloads
+from bot.forge.gitlab import approvals, hooks, quick_actions, standing
+from bot.forge.gitlab.gate import PREFIX
+from bot.forge.gitlab.shapes.project import HOOK_EVENTS
+from bot.forge.model import Actor, Comment, Pull, Repo, Review, ReviewState
+from bot.forge.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One way of being seen. ``page`` is the path of a change's page, ``events`` what a hook wants by default."""
+
+    name: str
+    api: str
+    page: str
+    events: tuple[str, ...]
+    render: Renderer
+    headers: Headers
+    blockers: merging.Blockers
+    say: Callable[[State, Repo, Actor, Pull, str], Comment]
+    approve: Callable[[State, Repo, Actor, Pull, str, str | None], Review]
+    habit: Habit | None = None
+    joined_squash: bool = False
+
+
+def _approve_commit(state: State, repo: Repo, actor: Actor, pull: Pull, body: str, sha: str | None) -> Review:
+    return talk.submit_review(state, repo, actor, pull, ReviewState.APPROVED, body, sha)
+
+
+def _approve_change(state: State, repo: Repo, actor: Actor, pull: Pull, body: str, sha: str | None) -> Review:
+    """GitLab's approval carries no words: they become a note; with a commit named, it must be the head."""
+    approvals.approve(state, repo, actor, pull, sha)
+    if body.strip():
+        talk.add_comment(state, repo, actor, pull, body)
+    return rules.standing_reviews(pull)[actor.login]
+
+
+def _say_orders(state: State, repo: Repo, actor: Actor, pull: Pull, text: str) -> Comment:
+    """A note of nothing but quick actions is not kept: what is given back then stands nowhere."""
+    said = quick_actions.say(state, repo, actor, pull, text)
+    now = state.now()
+    return said.comment or Comment(state.new_id(), actor.login, text, now, now)
+
+
+_GITHUB_EVENTS = (
+    "push",
+    "pull_request",
+    "pull_request_review",
+    "issue_comment",
+    "status",
+    "check_run",
+    "deployment_status",
+)
+_GITHUB = Face(
+    name="github",
+    api="/api/v3",
+    page="pull",
+    events=(
+        "push",
+        "pull_request",
+        "pull_request_review",
+        "issue_comment",
+        "status",
+        "check_run",
+        "deployment_status",
+    ),
+    render=github_payloads.render,
+    headers=github_payloads.headers,
+    blockers=rules.merge_blockers,
+    say=talk.add_comment,
+    approve=_approve_commit,
+)
+_GITLAB = Face(
+    name="gitlab",
+    api=PREFIX,
+    page="-/merge_requests",
+    events=tuple(HOOK_EVENTS.values()),
+    render=hooks.render,
+    headers=hooks.headers,
+    blockers=standing.merge_blockers,
+    say=_say_orders,
+    approve=_approve_change,
+    habit=hooks.Habit(),
+    joined_squash=True,
+)
+FACES: Mapping[str, Face] = MappingProxyType({face.name: face for face in (_GITHUB, _GITLAB)})

@@ -1,0 +1,1 @@
+"""How the host's memory looks in GitLab's JSON, one module per noun."""
