@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from attacks import judgement
 
 import bot.core.decide.planning
 import bot.flow.run
@@ -62,6 +63,15 @@ class Layer(enum.Enum):
     WRITER = "own checkout writer"
     LEAVINGS = "leavings read without links"
     REDACTION = "redaction"
+    BINDING = "the target branch's binding"
+    LEFTOVERS = "the count of what is left"
+    CONTRIBUTORS = "no approval of one's own work"
+    COVERAGE = "approvals of what was shown"
+    PERMISSION = "permission to command"
+    LISTENING = "careful listening"
+    WORDS = "words shown as words"
+    SIGNATURE = "signed deliveries"
+    INPUTS = "bounds on what is read"
 
 
 WHAT: Final[Mapping[Layer, str]] = {
@@ -80,6 +90,15 @@ WHAT: Final[Mapping[Layer, str]] = {
     Layer.CHECKOUT: "links that leave, files behind links, `.git` in any spelling and names that collide are refused",
     Layer.WRITER: "the checkout is written by Headgate: git's filters, hooks and submodules take no part",
     Layer.LEAVINGS: "what a command left is opened part by part, and only if it is a plain file of one name",
+    Layer.BINDING: "an existing project keeps the target branch's tool, environment and commands until it is merged",
+    Layer.LEFTOVERS: "what a removed project owns is counted, and blocks or needs an approval",
+    Layer.CONTRIBUTORS: "author, committers, pushers and who asked a bot do not approve",
+    Layer.COVERAGE: "an approval counts for the commit and the effects that stood published when it was given",
+    Layer.PERMISSION: "each command has a least permission, and is judged on what its author has",
+    Layer.LISTENING: "quotes, code, hidden text, edited comments and our own words ask for nothing",
+    Layer.WORDS: "what titles, tools and people say is no markup, mention or link, and hides or turns nothing",
+    Layer.SIGNATURE: "a delivery bears the HMAC of a secret that only the host and Headgate know",
+    Layer.INPUTS: "configurations, trees, comments and plans are read up to a size, and what is beyond is told",
     Layer.REDACTION: "secrets are hidden in logs, plans and messages before these are stored or shown",
 }
 
@@ -324,4 +343,13 @@ SWITCHES: Final[dict[Layer, Switch]] = {
     Layer.WRITER: _git_writes,
     Layer.LEAVINGS: _follow_links,
     Layer.REDACTION: _no_redaction,
+    Layer.BINDING: judgement.own_binding,
+    Layer.LEFTOVERS: judgement.nothing_left,
+    Layer.CONTRIBUTORS: judgement.own_work,
+    Layer.COVERAGE: judgement.any_approval,
+    Layer.PERMISSION: judgement.anybody_commands,
+    Layer.LISTENING: judgement.everything_is_spoken,
+    Layer.WORDS: judgement.no_words,
+    Layer.SIGNATURE: judgement.unsigned,
+    Layer.INPUTS: judgement.unbounded,
 }

@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Final
 
-from attacks import on_bounds, on_credentials, on_files, on_processes, on_the_network, on_tools
+from attacks import (
+    on_bounds,
+    on_commands,
+    on_credentials,
+    on_files,
+    on_inputs,
+    on_processes,
+    on_the_gate,
+    on_the_network,
+    on_tools,
+    on_words,
+)
 from attacks.attack import Attack
 
 THEMES: Final[Mapping[str, tuple[Attack, ...]]] = {
@@ -16,5 +27,9 @@ THEMES: Final[Mapping[str, tuple[Attack, ...]]] = {
     "What all runs share": on_bounds.ATTACKS,
     "Credentials and strangers": on_credentials.ATTACKS,
     "Tools": on_tools.ATTACKS,
+    "The gate": on_the_gate.ATTACKS,
+    "Commands": on_commands.ATTACKS,
+    "Words": on_words.ATTACKS,
+    "Inputs": on_inputs.ATTACKS,
 }
 ATTACKS: Final = tuple(chain.from_iterable(THEMES.values()))
