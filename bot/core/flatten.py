@@ -42,14 +42,14 @@ def _walk(path: str, before: object, after: object, masks: Masks, key: bytes, fo
             _walk(_join(path, name), _at(before, name), _at(after, name), inner, key, found, depth + 1)
         return
     # Where it goes no deeper, a value is shown whole: then what is masked anywhere in it hides all of it.
-    hidden = hidden or _any(masks.before_sensitive) or _any(masks.after_sensitive)
+    hidden = hidden or covers(masks.before_sensitive) or covers(masks.after_sensitive)
     old = _value(before, key, hidden=hidden)
     new = UNKNOWN if unknown else _value(after, key, hidden=hidden)
     if old != new or (hidden and before != after):
         found.append(Leaf(path, old, new))
 
 
-def _any(mask: object) -> bool:
+def covers(mask: object) -> bool:
     """Whether a mask covers anything."""
     waiting = [mask]
     while waiting:

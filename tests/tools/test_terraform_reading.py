@@ -183,6 +183,12 @@ def test_a_masked_list_that_changes_its_shape_shows_nothing() -> None:
     assert SECRET not in repr(found)
 
 
+def test_an_output_that_is_masked_in_part_is_hidden_whole() -> None:
+    output = {"actions": ["update"], "before": {"a": SECRET}, "after": {"a": "x"}, "before_sensitive": {"a": True}}
+    [found] = effects(output_changes={"key": output}).outputs
+    assert {found.before.kind, found.after.kind} == {ValueKind.SENSITIVE}
+
+
 def test_events_of_another_shape_are_passed_over() -> None:
     lines = [
         b'{"type": "apply_complete", "hook": "x"}',

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from bot.core.effectset import ABSENT, UNKNOWN, Action, EffectSet, OutputEffect, ResourceEffect, Value, effect_set
 from bot.core.errors import ToolFailed
-from bot.core.flatten import Masks, leaves, secrets_in
+from bot.core.flatten import Masks, covers, leaves, secrets_in
 from bot.ports import Diagnostic
 from bot.tools.shape import decoded, mapping, mappings, sequence, text
 
@@ -82,7 +82,7 @@ def _path(steps: object) -> str:
 def _output(name: str, change: Mapping[str, Any], key: bytes) -> OutputEffect | None:
     if _actions(change) == ("no-op",):
         return None
-    hidden = change.get("before_sensitive") is True or change.get("after_sensitive") is True
+    hidden = covers(change.get("before_sensitive")) or covers(change.get("after_sensitive"))
     before = _value(change.get("before"), key, hidden=hidden)
     after = UNKNOWN if change.get("after_unknown") is True else _value(change.get("after"), key, hidden=hidden)
     return OutputEffect(name, before, after)
