@@ -82,7 +82,7 @@ def _at(value: object, name: str | int) -> object:
     if value is True:
         return True
     if isinstance(value, Mapping):
-        return value.get(name, value.get(str(name)) if isinstance(name, int) else None)
+        return value.get(name)
     if isinstance(value, list) and isinstance(name, int) and name < len(value):
         return value[name]
     return None

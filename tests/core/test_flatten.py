@@ -133,8 +133,3 @@ def test_a_mask_below_the_greatest_depth_still_hides() -> None:
         value, mask = {"a": value}, {"a": mask}
     found = leaves(None, value, Masks(after_sensitive=mask), KEY)
     assert [each.after.kind for each in found] == [ValueKind.SENSITIVE]
-
-
-def test_a_masks_position_in_a_list_may_be_written_as_text() -> None:
-    [found] = leaves(None, [{"p": "secret"}], Masks(after_sensitive={"0": {"p": True}}), KEY)
-    assert (found.path, found.after.kind) == ("[0].p", ValueKind.SENSITIVE)

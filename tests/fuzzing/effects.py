@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from typing import Any
 
@@ -16,8 +17,10 @@ from bot.core.effectset import EffectSet, ValueKind, fingerprint
 from bot.core.errors import ToolFailed
 from bot.core.face.model import Danger, Face, Row, Section
 from bot.core.face.render import marker_of, render
+from bot.core.flatten import secrets_in
 from bot.tools.ansible import events
 from bot.tools.command import reading as command_reading
+from bot.tools.shape import decoded
 from bot.tools.terraform import reading
 
 KEY = b"k" * 32
@@ -115,6 +118,29 @@ def command_plan(data: bytes) -> None:
         demand(str(error).isprintable(), "the failure is one printable line")
         return
     _sound(effects)
+    plan = decoded(text)
+    told = [
+        secret
+        for change in plan["changes"]
+        for path in change.get("sensitive_paths", ())
+        for side in ("before", "after")
+        for secret in _below(
+            change.get(side), [step for step in re.sub(r"\[(\d{1,9})\]", r".\1", path, flags=re.A).split(".") if step]
+        )
+    ]
+    _secret(effects, told, json.dumps(plan))
+
+
+def _below(value: Any, steps: list[str]) -> list[str]:
+    """The texts at and below a path."""
+    for step in steps:
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list):
+            value = value[int(step)] if step in map(str, range(len(value))) else None
+        else:
+            return []
+    return list(secrets_in(value, True))
 
 
 def ansible_events(data: bytes) -> None:

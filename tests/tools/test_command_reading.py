@@ -28,10 +28,32 @@ def plan(*paths: str, **sides: Any) -> Any:
         ("a[0][1]", {"a": [["open", SECRET]]}),
         ("a", {"a": [{"p": SECRET}]}),
         ("a.b", {"a": {"b": {"c": [SECRET]}}}),
+        ("labels.example.com/token", {"labels": {"example.com/token": SECRET}}),
+        ("[1].p", ["open", {"p": SECRET}]),
+        ("", {"a": SECRET}),
     ],
 )
 def test_a_sensitive_path_may_lead_through_a_list(path: str, after: object) -> None:
     assert SECRET not in repr(plan(path, before=None, after=after))
+
+
+def test_what_is_masked_in_part_is_hidden_whole_where_it_is_shown_whole() -> None:
+    found = plan("a.x.y/z", "a.b", before={"a": {"x.y/z": SECRET}}, after={"a": [SECRET]})
+    assert SECRET not in repr(found)
+
+
+def test_what_is_beside_a_sensitive_path_is_shown() -> None:
+    found = plan("a.b", "a.bc.d", "x[1]", before=None, after={"a": {"b": SECRET, "bcd": "open"}, "x": ["open"]})
+    assert [leaf.after.text for leaf in found.resources[0].leaves if "open" in leaf.after.text] == [
+        '"open"',
+        '"open"',
+    ]
+    assert SECRET not in repr(found)
+
+
+def test_two_secrets_differ_when_their_values_do() -> None:
+    one, same, other = (plan("a", before=None, after={"a": value}) for value in ("x", "x", "y"))
+    assert one == same != other
 
 
 def test_half_characters_do_not_keep_a_plan_from_being_indexed() -> None:

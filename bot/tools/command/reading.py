@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import jsonschema
 
-from bot.core.effectset import Action, EffectSet, ResourceEffect, effect_set
+from bot.core.effectset import Action, EffectSet, Leaf, ResourceEffect, Value, ValueKind, effect_set, token
 from bot.core.errors import ToolFailed
 from bot.core.flatten import Masks, leaves
 from bot.tools.shape import decoded
@@ -35,6 +35,8 @@ PLAN_SCHEMA: Final = {
         "summary": {"type": "string"},
     },
 }
+Tree = dict[str, Any]
+
 _POSITION: Final = re.compile(r"\[(\d{1,9})\]", re.ASCII)
 CONTRACT: Final = jsonschema.Draft202012Validator(PLAN_SCHEMA)
 
@@ -56,20 +58,45 @@ def effects(text: str, key: bytes) -> EffectSet:
 
 
 def _resource(change: Mapping[str, Any], key: bytes) -> ResourceEffect:
-    before, after = change.get("before"), change.get("after")
-    nested = _nested(change.get("sensitive_paths", ()))
-    found = leaves(before, after, Masks(nested, nested), key)
-    return ResourceEffect(change["address"], Action(change["action"]), str(change.get("type", "")), leaves=found)
+    masked = _tree(change.get("sensitive_paths", ()))
+    found = leaves(change.get("before"), change.get("after"), Masks(), key)
+    shown = tuple(_hidden(leaf, key) if _meets(masked, leaf.path) else leaf for leaf in found)
+    return ResourceEffect(change["address"], Action(change["action"]), str(change.get("type", "")), leaves=shown)
 
 
-def _nested(paths: Iterable[str]) -> object:
-    """``a.b``, ``a[0].b`` or ``a.0.b`` as a mask: ``{"a": {"0": {"b": True}}}``."""
-    tree: dict[str, Any] = {}
+def _hidden(leaf: Leaf, key: bytes) -> Leaf:
+    before, after = (
+        Value(ValueKind.SENSITIVE, token(key, value.text)) if value.kind is ValueKind.KNOWN else value
+        for value in (leaf.before, leaf.after)
+    )
+    return Leaf(leaf.path, before, after)
+
+
+def _steps(path: str) -> list[str]:
+    """``a[0].b`` and ``a.0.b`` are the same place."""
+    return [step for step in _POSITION.sub(r".\1", path).split(".") if step]
+
+
+def _tree(paths: Iterable[str]) -> Tree | None:
+    """``a.b`` and ``c`` as ``{"a": {"b": None}, "c": None}``; None covers everything there and below."""
+    tree: Tree = {}
     for path in paths:
-        node = tree
-        *parents, last = _POSITION.sub(r".\1", path).split(".")
-        for part in parents:
-            inner = node.setdefault(part, {})
-            node = inner if isinstance(inner, dict) else {}
-        node[last] = True
+        steps = _steps(path)
+        if not steps:
+            return None
+        node: Tree | None = tree
+        for step in steps[:-1]:
+            node = node.setdefault(step, {}) if node is not None else None
+        if node is not None:
+            node[steps[-1]] = None
     return tree
+
+
+def _meets(tree: Tree | None, path: str) -> bool:
+    """Whether a leaf is at or below a masked path, or shows one whole. Paths are compared as they are written, so
+    that names with dots in them are met too."""
+    for step in _steps(path):
+        if tree is None or step not in tree:
+            return tree is None
+        tree = tree[step]
+    return tree is None or bool(tree)
