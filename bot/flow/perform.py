@@ -245,9 +245,12 @@ def _merge(host: Host, snapshot: Snapshot, memory: Memory, effect: MergeChange) 
 
 
 def _publish_deployment(host: Host, snapshot: Snapshot, memory: Memory, effect: PublishDeployment) -> Memory:
+    """On a host without deployments of its own it counts as published: the comment tells of it."""
     known, _, _ = memory.published.deployments.get(effect.key, "").rpartition(":")
-    host_id = host.set_deployment(
-        snapshot.ref.repo, known, effect.sha, effect.environment, effect.state, effect.url, effect.description
-    )
+    host_id = ""
+    if host.capabilities().deployments:
+        host_id = host.set_deployment(
+            snapshot.ref.repo, known, effect.sha, effect.environment, effect.state, effect.url, effect.description
+        )
     deployments = {**memory.published.deployments, effect.key: f"{host_id}:{effect.state}"}
     return replace(memory, published=replace(memory.published, deployments=deployments))

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Final
 
 from bot.core.rules import HostSettings, SecretRef
+from bot.hosts.gitea import settings as gitea
+from bot.hosts.gitea.host import Gitea
+from bot.hosts.github import settings as github
 from bot.hosts.github.host import GitHub
-from bot.hosts.github.settings import from_operator
 from bot.ports import Host
 
 Secrets = Callable[[SecretRef], str]
@@ -15,8 +17,12 @@ Factory = Callable[[HostSettings, Secrets, str], Host]
 
 
 def _github(settings: HostSettings, secrets: Secrets, instance: str) -> GitHub:
-    return GitHub(from_operator(settings, secrets, instance))
+    return GitHub(github.from_operator(settings, secrets, instance))
 
 
-HOSTS: Final[dict[str, Factory]] = {"github": _github}
+def _gitea(settings: HostSettings, secrets: Secrets, instance: str) -> Gitea:
+    return Gitea(gitea.from_operator(settings, secrets, instance))
+
+
+HOSTS: Final[dict[str, Factory]] = {"github": _github, "gitea": _gitea, "forgejo": _gitea}
 """Kind -> (settings, reader of secrets, name of this installation) -> host."""

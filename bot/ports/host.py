@@ -121,13 +121,15 @@ class MergeOutcome(enum.Enum):
 class Capabilities:
     """What a host can do, so that nobody asks for its name.
 
-    ``comment_limit`` in characters; ``review_has_sha`` whether a review names its commit.
+    ``comment_limit`` in characters; ``review_has_sha`` whether a review names its commit; ``deployments`` whether
+    it shows deployments of its own (else ``set_deployment`` is denied).
     """
 
     comment_limit: int
     review_has_sha: bool
     required_by_name: bool
     rich_checks: bool
+    deployments: bool = True
 
 
 class Reporter(Protocol):

@@ -77,7 +77,11 @@ class Judge:
 
     @classmethod
     def load(cls, path: Path) -> Judge:
-        judge = cls(json.loads(path.read_text()))
+        return cls.of(json.loads(path.read_text()))
+
+    @classmethod
+    def of(cls, document: dict[str, Any]) -> Judge:
+        judge = cls(document)
         for template in judge.document.get("paths", {}):
             names = re.findall(r"{(\w+)}", template)
             pattern = re.escape(template).replace(r"\{", "{").replace(r"\}", "}")

@@ -14,6 +14,7 @@ import msgspec
 from bot.core.errors import MalformedDelivery
 from bot.core.events import BranchMoved, ChangeTouched, CommitTouched, Delivery, Hint, Ignored
 from bot.core.model import ChangeRef, RepoRef
+from bot.hosts import shapes
 from bot.hosts.fields import has_marker, is_ours, moment
 from bot.hosts.github.payloads import (
     Account,
@@ -34,8 +35,6 @@ from bot.hosts.signing import signed
 
 MAX_BYTES: Final = 25 * 2**20
 """GitHub sends nothing larger: https://docs.github.com/en/webhooks/webhook-events-and-payloads"""
-MAX_NUMBER: Final = 10**12
-"""What a change's number may have; see ChangeRef."""
 
 EVENTS: Final = (
     "pull_request",
@@ -50,12 +49,7 @@ EVENTS: Final = (
 INDIFFERENT: Final = frozenset({"assigned", "unassigned", "milestoned", "demilestoned"})
 """Actions on a pull request that change nothing anybody here looks at."""
 
-_ID: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
-_EVENT: Final = re.compile(r"[a-z0-9_]{1,100}")
-_NAME: Final = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}", re.ASCII)
 _LOGIN: Final = re.compile(r"[A-Za-z0-9_-]{1,100}(\[bot\])?")
-_SHA: Final = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-_BRANCH: Final = re.compile(r"[^\x00-\x20\x7f]{1,1000}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +80,7 @@ class Webhooks:
         self._verify(known.get("x-hub-signature-256", ""), body)
         payload = _payload(known.get("content-type", "").partition(";")[0].strip().lower(), body)
         delivery, event = known.get("x-github-delivery", ""), known.get("x-github-event", "")
-        if not _ID.fullmatch(delivery) or not _EVENT.fullmatch(event):
+        if not shapes.DELIVERY.fullmatch(delivery) or not shapes.EVENT.fullmatch(event):
             raise MalformedDelivery("X-GitHub-Delivery or X-GitHub-Event is missing or malformed")
         if deeper(payload, MAX_DEPTH):
             raise MalformedDelivery(f"the body is nested deeper than {MAX_DEPTH}")
@@ -112,7 +106,7 @@ class Webhooks:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return (Ignored(f"{delivery.event}: the body is not the JSON that GitHub documents"),)
         name = event.repository.full_name if event.repository else ""
-        if not _NAME.fullmatch(name):
+        if not shapes.REPOSITORY.fullmatch(name):
             return (Ignored(f"{delivery.event}: no repository"),)
         repo = RepoRef(self._settings.name, name)
         return (hint(Whose(repo, own_login.lower(), self._app_id, self._settings.check_prefix), event),)
@@ -129,18 +123,14 @@ def _login(account: Account | None) -> str:
     return login if _LOGIN.fullmatch(login) else ""
 
 
-def _sha(text: str) -> str:
-    return text if _SHA.fullmatch(text) else ""
-
-
 def _sent_by_us(whose: Whose, event: Event) -> bool:
     return bool(whose.own) and _login(event.sender).lower() == whose.own
 
 
 def _touched(whose: Whose, pull: Pull | None, why: str, pusher: str = "") -> Hint:
-    if pull is None or not 0 < pull.number < MAX_NUMBER:
+    if pull is None or not 0 < pull.number < shapes.MAX_NUMBER:
         return Ignored(f"{why}: no number")
-    head = _sha(pull.head.sha) if pull.head else ""
+    head = shapes.sha(pull.head.sha) if pull.head else ""
     return ChangeTouched(
         ref=ChangeRef(whose.repo, pull.number),
         head=head,
@@ -152,7 +142,7 @@ def _touched(whose: Whose, pull: Pull | None, why: str, pusher: str = "") -> Hin
 
 def _pull_request(whose: Whose, event: PullEvent) -> Hint:
     """Only ``synchronize`` says who pushed: whoever opens a change need not have pushed its head."""
-    action = _word(event.action)
+    action = shapes.word(event.action)
     if action in INDIFFERENT:
         return Ignored(f"pull_request.{action}: nothing that matters here")
     head = event.pull_request.head.sha if event.pull_request and event.pull_request.head else ""
@@ -161,12 +151,12 @@ def _pull_request(whose: Whose, event: PullEvent) -> Hint:
 
 
 def _review(whose: Whose, event: PullEvent) -> Hint:
-    return _touched(whose, event.pull_request, f"pull_request_review.{_word(event.action)}")
+    return _touched(whose, event.pull_request, f"pull_request_review.{shapes.word(event.action)}")
 
 
 def _comment(whose: Whose, event: CommentEvent) -> Hint:
-    issue, comment, action = event.issue, event.comment, _word(event.action)
-    if issue is None or not 0 < issue.number < MAX_NUMBER or issue.pull_request is None:
+    issue, comment, action = event.issue, event.comment, shapes.word(event.action)
+    if issue is None or not 0 < issue.number < shapes.MAX_NUMBER or issue.pull_request is None:
         return Ignored("issue_comment: on a plain issue")
     ours = comment is not None and is_ours(_login(comment.user), comment.body or "", whose.own)
     # With a person's own token their words and ours have one author; what we write bears our marker.
@@ -183,39 +173,27 @@ def _push(whose: Whose, event: PushEvent) -> Hint:
     branch = event.ref.removeprefix(prefix)
     if not event.ref.startswith(prefix):
         return Ignored("push: not a branch")
-    before, after = _moved(event.before), _moved(event.after)
-    if not _BRANCH.fullmatch(branch) or before is None or after is None:
+    before, after = shapes.moved(event.before), shapes.moved(event.after)
+    if not shapes.BRANCH.fullmatch(branch) or before is None or after is None:
         return Ignored("push: malformed")
     return BranchMoved(whose.repo, branch, before, "" if event.deleted else after, _login(event.sender), event.forced)
-
-
-def _moved(text: str) -> str | None:
-    """A push's commit: empty for the zeros that mean "none", None for what is no commit at all."""
-    if text and not text.strip("0"):
-        return ""
-    return _sha(text) or None
 
 
 def _status(whose: Whose, event: StatusEvent) -> Hint:
     """Ours, set by somebody else, is no echo: it is put right."""
     if event.context.startswith(whose.prefix) and _sent_by_us(whose, event):
         return Ignored("status: our own")
-    sha = _sha(event.sha)
-    return CommitTouched(whose.repo, sha, _word(event.context)) if sha else Ignored("status: no commit")
+    sha = shapes.sha(event.sha)
+    return CommitTouched(whose.repo, sha, shapes.word(event.context)) if sha else Ignored("status: no commit")
 
 
 def _check(whose: Whose, event: Event, check: Check | None) -> Hint:
-    if check is None or not _sha(check.head_sha):
+    if check is None or not shapes.sha(check.head_sha):
         return Ignored("check: no commit")
     by_our_app = bool(whose.app_id) and check.app is not None and check.app.id == whose.app_id
     if by_our_app or ((check.name or "").startswith(whose.prefix) and _sent_by_us(whose, event)):
         return Ignored("check: our own")
-    return CommitTouched(whose.repo, check.head_sha, _word(check.name))
-
-
-def _word(text: str | None) -> str:
-    """A short word of a payload, fit for a log."""
-    return "".join(char for char in (text or "")[:100] if char.isprintable())
+    return CommitTouched(whose.repo, check.head_sha, shapes.word(check.name))
 
 
 _DECODERS: Final[Mapping[str, tuple[msgspec.json.Decoder[Any], Callable[[Whose, Any], Hint]]]] = {

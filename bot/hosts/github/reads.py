@@ -17,6 +17,7 @@ from bot.hosts.fields import some
 from bot.hosts.github import parse
 from bot.hosts.github.account import Account
 from bot.hosts.github.client import Client
+from bot.hosts.remembering import Aging
 from bot.ports import ChangeStub
 
 MOST: Final = 3000
@@ -37,8 +38,8 @@ class Reads:
         self._account = account
         self._prefix = check_prefix
         self._clock = clock
-        self._people: dict[str, tuple[float, dict[str, Permission]]] = {}
-        self._permissions: dict[tuple[str, str], tuple[float, Permission]] = {}
+        self._people = Aging(PEOPLE_SECONDS, clock)
+        self._permissions = Aging(PEOPLE_SECONDS, clock)
         self._renamed: dict[str, str] = {}
         self._lock = threading.Lock()
 
@@ -157,34 +158,29 @@ class Reads:
 
     def permission(self, repo: RepoRef, login: str) -> Permission:
         """Somebody's permission, asked once in five minutes; NONE for who is not there."""
-        key, now = (repo.path, login.lower()), self._clock()
-        with self._lock:
-            at, cached = self._permissions.get(key, (None, Permission.NONE))
-        if at is not None and now - at < PEOPLE_SECONDS:
-            return cached
+        key = (repo.path, login.lower())
+        found: Permission | None = self._permissions.get(key)
+        if found is not None:
+            return found
         path = f"{self.at(repo)}/collaborators/{quote(login, safe='')}/permission"
         try:
             found = parse.permission(self.client(repo).get(path))
         except HostGone:
             found = Permission.NONE
-        with self._lock:
-            self._permissions[key] = (now, found)
+        self._permissions.put(key, found)
         return found
 
     def people(self, repo: RepoRef) -> Mapping[str, Permission]:
         """Collaborators as far as our account may list them, asked once in five minutes."""
-        now = self._clock()
-        with self._lock:
-            at, cached = self._people.get(repo.path, (None, {}))
-        if at is not None and now - at < PEOPLE_SECONDS:
-            return cached
+        known: Mapping[str, Permission] | None = self._people.get((repo.path,))
+        if known is not None:
+            return known
         try:
             listed, _ = self.client(repo).all(f"{self.at(repo)}/collaborators", MOST)
         except (HostDenied, HostGone):
             listed = []
         found = {fields.login(each).lower(): parse.permission(each) for each in listed if fields.login(each)}
-        with self._lock:
-            self._people[repo.path] = (now, found)
+        self._people.put((repo.path,), found)
         return found
 
     # ----------------------------------------------------------------------------------------- listings

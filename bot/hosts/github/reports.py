@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 from bot.core.errors import HostBusy, HostDenied, HostGone, HostUnclear
 from bot.core.face.markdown import plain
 from bot.core.model import ChangeRef, RepoRef
 from bot.core.record import CheckConclusion
+from bot.hosts.answers import known_id, made_id
 from bot.hosts.cutting import at_word, whole_lines
 from bot.hosts.github.account import Account
 from bot.hosts.github.client import Answer
@@ -49,13 +50,13 @@ class Reports:
         """Edit the comment, or create one; its id. HostGone when the one to edit is not there."""
         client, issues = self._reads.client(ref.repo), f"{self._reads.at(ref.repo)}/issues"
         if comment_id:
-            path = f"{issues}/comments/{_number(comment_id)}"
-            return _id(client.write("PATCH", path, {"body": body}, content=True))
-        return _id(client.write("POST", f"{issues}/{ref.number}/comments", {"body": body}, content=True))
+            path = f"{issues}/comments/{known_id(comment_id)}"
+            return made_id(client.write("PATCH", path, {"body": body}, content=True))
+        return made_id(client.write("POST", f"{issues}/{ref.number}/comments", {"body": body}, content=True))
 
     def drop_comment(self, ref: ChangeRef, comment_id: str) -> None:
         """Delete it; gone already is as good."""
-        path = f"{self._reads.at(ref.repo)}/issues/comments/{_number(comment_id)}"
+        path = f"{self._reads.at(ref.repo)}/issues/comments/{known_id(comment_id)}"
         try:
             self._reads.client(ref.repo).write("DELETE", path)
         except HostGone:
@@ -110,7 +111,7 @@ class Reports:
         if number:
             client.write("PATCH", f"{runs}/{number}", body)
             return number
-        return int(_id(client.write("POST", runs, {**body, "head_sha": check.sha})))
+        return int(made_id(client.write("POST", runs, {**body, "head_sha": check.sha})))
 
     def _find_run(self, repo: RepoRef, check: CheckToSet) -> tuple[int, frozenset[Annotation] | None]:
         """A run that an earlier process of ours made; what it annotated is not known (None)."""
@@ -161,7 +162,7 @@ class Reports:
             "auto_inactive": True,
             **({"log_url": url} if url else {}),
         }
-        path = f"{self._reads.at(repo)}/deployments/{_number(deployment_id)}/statuses"
+        path = f"{self._reads.at(repo)}/deployments/{known_id(deployment_id)}/statuses"
         self._reads.client(repo).write("POST", path, status)
         return deployment_id
 
@@ -185,7 +186,7 @@ class Reports:
             self._unclear.put(key, True)
             raise
         self._unclear.pop(key)
-        return _id(made)
+        return made_id(made)
 
     def _find_deployment(self, repo: RepoRef, sha: str, environment: str, text: str) -> str:
         path = f"{self._reads.at(repo)}/deployments?sha={sha}"
@@ -241,18 +242,3 @@ def _key(repo: RepoRef, sha: str, name: str) -> tuple[str, ...]:
 def _digest(check: CheckToSet) -> str:
     told = [check.conclusion.value, check.summary, check.url, check.text, [repr(each) for each in check.annotations]]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
-
-
-def _id(made: Mapping[str, Any] | None) -> str:
-    """The id of what was made. Raises HostUnclear for an answer that names none."""
-    number = made.get("id") if isinstance(made, Mapping) else None
-    if not isinstance(number, int):
-        raise HostUnclear("the host did not say what it made")
-    return str(number)
-
-
-def _number(text: str) -> str:
-    """An id as it may stand in a path. Raises HostGone for what never was one."""
-    if not text.isascii() or not text.isdecimal():
-        raise HostGone(f"no such thing: {text[:40]!r}")
-    return text

@@ -1,4 +1,4 @@
-"""What goes wrong on the wire, in the port's words: busy, denied, gone, or unclear; and never a secret in them."""
+"""What GitHub and PyGithub say when something goes wrong, in the port's words."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-import requests
 from github import GithubException
 
-from bot.core.errors import ConfigError, HostBusy, HostDenied, HostError, HostGone, HostUnclear
-from bot.hosts.answers import LONGEST_WAIT, retry_after, words
+from bot.core.errors import HostDenied, HostError
+from bot.hosts import answers
+from bot.hosts.answers import LONGEST_WAIT, reaching, retry_after, words
 
 SECONDARY_WAIT: Final = 60.0
 """https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api: without a word of the
@@ -23,14 +23,8 @@ host's own, wait at least a minute."""
 def translating(verb: str) -> Iterator[None]:
     """Exceptions of the libraries below become HostBusy, HostDenied or HostUnclear."""
     try:
-        yield
-    except (requests.RequestException, OSError) as error:
-        # Only the kind of error is told: its text may hold headers.
-        if verb != "GET":
-            raise HostUnclear(f"{verb}: the connection was lost ({type(error).__name__})") from None
-        raise HostBusy(f"the host cannot be reached ({type(error).__name__})", 10.0) from None
-    except ConfigError as error:
-        raise HostDenied(str(error)) from None
+        with reaching(verb):
+            yield
     except GithubException as error:
         raise failure(verb, "", error.status, {}, json.dumps(error.data, default=str)) from None
     except RuntimeError as error:
@@ -40,16 +34,7 @@ def translating(verb: str) -> Iterator[None]:
 
 def failure(verb: str, path: str, status: int, headers: Mapping[str, str], text: str) -> HostError:
     """What the caller should do about an answer of 400 or more. ``headers`` have lower-case names."""
-    said = words(text)
-    what = f"{verb} {path.partition('?')[0]}: {status} {said}".strip()
-    wait = pause(status, headers, said)
-    if wait is not None:
-        return HostBusy(what, wait)
-    if status in (404, 410):
-        return HostGone(what)
-    if status >= 500:
-        return HostUnclear(what) if verb != "GET" else HostBusy(what, retry_after(headers) or 10.0)
-    return HostDenied(what)
+    return answers.failure(verb, path, status, headers, text, pause(status, headers, words(text)))
 
 
 def pause(status: int, headers: Mapping[str, str], said: str) -> float | None:

@@ -1,0 +1,1 @@
+"""Gitea and Forgejo: webhooks and the REST API that they publish as Swagger."""

@@ -1,0 +1,237 @@
+"""Speaking to the REST API: one bounded exchange at a time, every error translated.
+
+No redirection leaves the server, no answer is read without an end, and nobody sleeps here: what cannot be done now
+is looked at later.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.auth import AuthBase
+
+from bot.core.errors import HostBusy, HostDenied, HostError
+from bot.hosts.answers import failure, parsed, reaching, retry_after, words
+from bot.hosts.signing import Secret
+
+TIMEOUT: Final = (5.0, 20.0)
+"""Seconds to connect, and between two bytes."""
+LONGEST_ANSWER: Final = 60.0
+"""Seconds that one answer may take in all."""
+MOST_BYTES: Final = 32 * 2**20
+PER_PAGE: Final = 50
+"""The most that a server gives as it is shipped: MAX_RESPONSE_ITEMS in https://docs.gitea.com/administration/config-cheat-sheet"""
+MOST_PAGES: Final = 1000
+REDIRECTIONS: Final = 3
+LIMITED_WAIT: Final = 60.0
+"""Seconds of silence after a 429 that names none: such limits are those of a proxy in front of the server."""
+
+KINDS: Final = frozenset(
+    {"user", "pulls", "reviews", "comments", "commits", "merge", "issues", "status", "statuses", "collaborators"}
+    | {"permission", "assignees", "feeds", "branches", "branch_protections", "hooks", "pull", "version"}
+)
+"""Words of a path that say what kind of call it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; ``headers`` have lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def data(self) -> Any:
+        """The body as JSON; None when it is none."""
+        return parsed(self.text)
+
+    @property
+    def said(self) -> str:
+        """The server's own words about what is wrong."""
+        return words(self.text)
+
+
+class _Token(AuthBase):
+    """Signs each request; being set, it keeps a ``.netrc`` from putting another account in its place."""
+
+    def __init__(self, supply: Callable[[], str]) -> None:
+        self._supply = supply
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """https://docs.gitea.com/development/api-usage#authentication"""
+        request.headers["Authorization"] = f"token {self._supply()}"
+        return request
+
+
+class _Connection(threading.local):
+    """One session per thread and process."""
+
+    pid = 0
+    session: requests.Session | None = None
+
+
+class Client:
+    """Calls as one account. Raises HostBusy, HostDenied, HostGone; on writes also HostUnclear."""
+
+    def __init__(self, url: str, token: Secret | None, verify: bool | str = True) -> None:
+        self._api_url = f"{url}/api/v1"
+        self._supply = token
+        self._verify = verify
+        self._connection = _Connection()
+        self._lock = threading.Lock()
+        self._calls: Counter[tuple[str, str]] = Counter()
+        self._silent_until = 0.0
+
+    def calls(self) -> Mapping[tuple[str, str], int]:
+        """Calls so far by (method, kind)."""
+        with self._lock:
+            return dict(self._calls)
+
+    def token(self) -> str:
+        """The token as it is now. Raises HostDenied for what is none, ConfigError when it cannot be read."""
+        token = self._supply().strip() if self._supply is not None else ""
+        if not token or not token.isascii() or not token.isprintable():
+            raise HostDenied("no token is configured for this host: it is one line of plain characters")
+        return token
+
+    # -------------------------------------------------------------------------------------------- reads
+
+    def get(self, path: str) -> dict[str, Any]:
+        """One object."""
+        data = self.send("GET", path).data
+        if not isinstance(data, dict):
+            raise _odd(path)
+        return data
+
+    def pages(self, path: str, key: str = "") -> Iterator[list[dict[str, Any]]]:
+        """A list page by page, objects only. ``key`` is where this list is wrapped in an object.
+
+        Some lists come with links, others only with their length; and who may not see an item gets shorter pages.
+        """
+        seen, mark = 0, "&" if "?" in path else "?"
+        for number in range(1, MOST_PAGES + 1):
+            answer = self.send("GET", f"{path}{mark}page={number}&limit={PER_PAGE}")
+            items = _items(path, answer.data, key)
+            yield items
+            seen += len(items)
+            if not _more(answer, seen, number, empty=not items):
+                return
+
+    def all(self, path: str, most: int, key: str = "") -> tuple[list[dict[str, Any]], bool]:
+        """A list over its pages, at most ``most`` items; and whether it is whole."""
+        found: list[dict[str, Any]] = []
+        for page in self.pages(path, key):
+            found.extend(page)
+            if len(found) > most:
+                return found[:most], False
+        return found, True
+
+    def whole(self, path: str) -> list[dict[str, Any]]:
+        """A list that the server does not cut into pages."""
+        return _items(path, self.send("GET", path).data, "")
+
+    # ------------------------------------------------------------------------------------------- writes
+
+    def write(self, verb: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """One write; the answer's JSON."""
+        return self.send(verb, path, body).data
+
+    def send(
+        self, verb: str, path: str, body: Mapping[str, Any] | None = None, *, expect: tuple[int, ...] = ()
+    ) -> Answer:
+        """One call. Statuses of 300 and more are raised, but for those that are expected."""
+        silent = self._silent_until - time.monotonic()
+        if silent > 0:
+            raise HostBusy("the host asked us to wait", silent)
+        with self._lock:
+            self._calls[verb, kind_of(path)] += 1
+        with reaching(verb):
+            answer = self._exchange(verb, f"{self._api_url}{path}", body)
+        if answer.status >= 300 and answer.status not in expect:
+            raise self._raised(verb, path, answer)
+        return answer
+
+    def _raised(self, verb: str, path: str, answer: Answer) -> HostError:
+        if answer.status < 400:
+            return HostDenied(f"{verb} {path.partition('?')[0]}: {answer.status}: moved; set its present address")
+        wait = (retry_after(answer.headers) or LIMITED_WAIT) if answer.status == 429 else None
+        if wait is not None:
+            self._silent_until = time.monotonic() + wait
+        return failure(verb, path, answer.status, answer.headers, answer.text, wait)
+
+    def _exchange(self, verb: str, url: str, body: Mapping[str, Any] | None) -> Answer:
+        """The answer; a read is sent after its object to a new name on this server, and nowhere else."""
+        for _ in range(REDIRECTIONS + 1):
+            answer = self._once(verb, url, body)
+            following = urljoin(url, answer.headers.get("location", ""))
+            moved = answer.status in (301, 302, 307, 308) and verb == "GET"
+            if not moved or following == url or not following.startswith(f"{self._api_url}/"):
+                break
+            url = following
+        return answer
+
+    def _once(self, verb: str, url: str, body: Mapping[str, Any] | None) -> Answer:
+        response = self._session().request(
+            verb, url, json=body, timeout=TIMEOUT, stream=True, allow_redirects=False, auth=_Token(self.token),
+            headers={"Accept": "application/json", "User-Agent": "headgate"}, verify=self._verify,
+        )  # fmt: skip
+        with response:
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status_code, headers, _read(response))
+
+    def _session(self) -> requests.Session:
+        here = self._connection
+        if here.session is None or here.pid != os.getpid():
+            here.pid, here.session = os.getpid(), requests.Session()
+        return here.session
+
+
+def _read(response: requests.Response) -> str:
+    """The body, of bounded length and within bounded time. Raises requests.Timeout, HostDenied."""
+    began, size, parts = time.monotonic(), 0, []
+    for part in response.iter_content(65536):
+        size += len(part)
+        if size > MOST_BYTES:
+            raise HostDenied(f"the host's answer is longer than {MOST_BYTES >> 20} MiB")
+        if time.monotonic() - began > LONGEST_ANSWER:
+            raise requests.Timeout
+        parts.append(part)
+    return b"".join(parts).decode("utf-8", "replace")
+
+
+def _items(path: str, data: Any, key: str) -> list[dict[str, Any]]:
+    """The objects of a list; null is how the server says that it is empty."""
+    items = data.get(key) if key and isinstance(data, dict) else data
+    if items is not None and not isinstance(items, list):
+        raise _odd(path)
+    return [item for item in items or () if isinstance(item, dict)]
+
+
+def _more(answer: Answer, seen: int, number: int, *, empty: bool) -> bool:
+    """Whether another page is to be asked for."""
+    total = answer.headers.get("x-total-count", "")
+    if "link" in answer.headers:
+        return 'rel="next"' in answer.headers["link"]
+    if not total.isascii() or not total.isdecimal():
+        return False
+    return seen < int(total) and not (empty and number * PER_PAGE >= int(total))
+
+
+def _odd(path: str) -> HostBusy:
+    return HostBusy(f"GET {path.partition('?')[0]}: the answer is not what the server documents", 30.0)
+
+
+def kind_of(path: str) -> str:
+    """What a call is about: the last telling word of its path."""
+    parts = urlsplit(path).path.strip("/").split("/")
+    rest = parts[3:] if parts[0] == "repos" else parts
+    return next((part for part in reversed(rest) if part in KINDS), "repository" if parts[0] == "repos" else "other")

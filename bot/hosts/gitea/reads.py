@@ -1,0 +1,191 @@
+"""What we read: changes, people, listings. A list that was cut says so."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from bot.core.errors import HostDenied, HostGone
+from bot.core.model import Change, ChangeRef, Comment, Commit, HostCheck, HostFacts, Permission, RepoRef, Review
+from bot.hosts.fields import some
+from bot.hosts.gitea import parse
+from bot.hosts.gitea.client import Client
+from bot.hosts.gitea.landing import landed, pusher_in
+from bot.hosts.gitea.people import People
+from bot.ports import ChangeStub
+
+MOST: Final = 3000
+"""Reviews, comments, statuses or commits of one list that are read."""
+MOST_STUBS: Final = 2000
+FEED_PAGES: Final = 2
+"""Pages of a repository's activity in which a push is looked for."""
+OF_NO_BRANCH: Final = "refs/pull/"
+"""The head of a change that was made without a branch: https://docs.gitea.com/usage/agit"""
+
+_ADDRESSED: Final = re.compile(r"^[ \t]*(?:/|@|headgate\b)", re.IGNORECASE | re.MULTILINE)
+
+
+class Reads:
+    """Reads with the account's client. Each raises HostBusy, HostDenied or HostGone, and only those."""
+
+    def __init__(self, client: Client, check_prefix: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self.client = client
+        self.people = People(client, clock)
+        self._prefix = check_prefix
+        self._login = ""
+        self._renamed: dict[str, str] = {}
+
+    def at(self, repo: RepoRef) -> str:
+        """The repository's path in the API, under its present name as far as we know."""
+        return f"/repos/{quote(self._renamed.get(repo.path, repo.path))}"
+
+    def known_login(self) -> str:
+        """Our login if it was asked before, else empty; never a call."""
+        return self._login
+
+    def own_login(self) -> str:
+        """Our login, asked once."""
+        if not self._login:
+            self._login = str(self.client.get("/user").get("login") or "")
+        return self._login
+
+    # ------------------------------------------------------------------------------------------- change
+
+    def change(self, ref: ChangeRef, *, known: HostFacts | None, checks: bool) -> HostFacts:
+        """Three calls, and the commits and the pusher when the head is a new one."""
+        data = self.client.get(f"{self.at(ref.repo)}/pulls/{ref.number}")
+        self._learn_name(ref.repo, data)
+        change = parse.change(ref, data)
+        reviews, whole_reviews = self._reviews(ref)
+        comments = self._comments(ref)
+        commits, whole_commits = self._commits(change, known)
+        found, whole_checks = self._checks(ref.repo, change.head_sha) if checks else ((), True)
+        return HostFacts(
+            change=change,
+            reviews=reviews,
+            comments=comments,
+            commits=commits,
+            checks=found,
+            permissions=self._permissions_for(change, reviews, comments, known),
+            pushers=self._pushers(change, known),
+            complete=whole_reviews and whole_commits and whole_checks,
+        )
+
+    def _learn_name(self, repo: RepoRef, data: Mapping[str, Any]) -> None:
+        """Reads are sent after a renamed repository, writes are not: use the present name."""
+        name = some(some(data.get("base")).get("repo")).get("full_name")
+        if isinstance(name, str) and name and name.lower() != self._renamed.get(repo.path, repo.path).lower():
+            self._renamed[repo.path] = name
+
+    def _reviews(self, ref: ChangeRef) -> tuple[tuple[Review, ...], bool]:
+        found, whole = self.client.all(f"{self.at(ref.repo)}/pulls/{ref.number}/reviews", MOST)
+        return tuple(review for each in found if (review := parse.review(each))), whole
+
+    def _comments(self, ref: ChangeRef) -> tuple[Comment, ...]:
+        """All of them, which the server gives at once: that one is missing can be seen in no other way."""
+        found, own = self.client.whole(f"{self.at(ref.repo)}/issues/{ref.number}/comments"), self.own_login()
+        return tuple(parse.comment(each, own) for each in found)
+
+    def _commits(self, change: Change, known: HostFacts | None) -> tuple[tuple[Commit, ...], bool]:
+        """Oldest first, the head last; as known while head and base branch are the same."""
+        usable = known is not None and known.complete and known.change.base_ref == change.base_ref
+        if known is not None and usable and known.commits and known.commits[-1].sha == change.head_sha:
+            return known.commits, True
+        path = f"{self.at(change.ref.repo)}/pulls/{change.ref.number}/commits?verification=false&files=false"
+        found, whole = self.client.all(path, MOST)
+        return tuple(parse.commit(each) for each in reversed(found)), whole
+
+    def _checks(self, repo: RepoRef, sha: str) -> tuple[tuple[HostCheck, ...], bool]:
+        """What others reported on the head; ours are never read back."""
+        found, whole = self.client.all(f"{self.at(repo)}/commits/{quote(sha)}/status", MOST, "statuses")
+        checks = map(parse.status, found)
+        return tuple(check for check in checks if not check.name.startswith(self._prefix)), whole
+
+    def _permissions_for(
+        self, change: Change, reviews: tuple[Review, ...], comments: tuple[Comment, ...], known: HostFacts | None
+    ) -> Mapping[str, Permission]:
+        """Of those whose word may matter: author, reviewers, who seems to have said a command."""
+        speakers = {each.author for each in comments if not each.ours and _ADDRESSED.search(each.body)}
+        wanted = {change.author, *speakers, *(each.author for each in reviews)} - {""}
+        asked = {each.lower(): self.permission(change.ref.repo, each) for each in sorted(wanted)}
+        return {**(known.permissions if known else {}), **asked}
+
+    def _pushers(self, change: Change, known: HostFacts | None) -> Mapping[str, str]:
+        """Those known, and the head's; asked again while the host cannot say."""
+        pushers = {sha: who for sha, who in (known.pushers if known else {}).items() if who}
+        if change.head_sha not in pushers:
+            pushers[change.head_sha] = self._pusher(change)
+        return pushers
+
+    def _pusher(self, change: Change) -> str:
+        """Who pushed the head, from the activity of the repository it is in; empty when that does not say.
+
+        The change's own timeline is no witness: it takes whoever opened the change for who pushed it.
+        """
+        if change.head_ref.startswith(OF_NO_BRANCH):
+            return change.author
+        if change.head_repo is None:
+            return ""
+        try:
+            pages = self.client.pages(f"{self.at(change.head_repo)}/activities/feeds")
+            for _, page in zip(range(FEED_PAGES), pages, strict=False):
+                if who := pusher_in(page, change.head_ref, change.head_sha):
+                    return who
+        except (HostDenied, HostGone):
+            return ""
+        return ""
+
+    # ------------------------------------------------------------------------------------------- people
+
+    def permission(self, repo: RepoRef, who: str) -> Permission:
+        """Somebody's permission; see ``People.permission``."""
+        return self.people.permission(self.at(repo), who)
+
+    # ----------------------------------------------------------------------------------------- listings
+
+    def moved_changes(self, repo: RepoRef, since: datetime | None) -> tuple[ChangeStub, ...]:
+        """Open changes, and closed ones updated after ``since``; newest first."""
+        found = {stub.ref.number: stub for stub in self._stubs(repo, "open", None)}
+        if since is not None:
+            found |= {stub.ref.number: stub for stub in self._stubs(repo, "closed", since)}
+        return tuple(sorted(found.values(), key=lambda stub: (stub.updated_at, stub.ref.number), reverse=True))
+
+    def _stubs(self, repo: RepoRef, state: str, since: datetime | None) -> list[ChangeStub]:
+        query = urlencode({"state": state, "sort": "recentupdate"})
+        found: list[ChangeStub] = []
+        for page in self.client.pages(f"{self.at(repo)}/pulls?{query}"):
+            for each in page:
+                stub = _stub(repo, each)
+                if stub is None or stub.open != (state == "open"):
+                    continue
+                if since is not None and stub.updated_at < since:
+                    return found
+                found.append(stub)
+            if len(found) >= MOST_STUBS:
+                break
+        return found
+
+    def changes_of_commit(self, repo: RepoRef, sha: str) -> tuple[int, ...]:
+        """The merged change that brought the commit; none for a commit the server does not know."""
+        try:
+            found = self.client.get(f"{self.at(repo)}/commits/{quote(sha)}/pull")
+        except HostGone:
+            return landed(self.client, self.at(repo), sha)
+        number = found.get("number")
+        return (number,) if isinstance(number, int) and found.get("merged") is True else ()
+
+    def default_branch(self, repo: RepoRef) -> str:
+        """The repository's default branch."""
+        return str(self.client.get(self.at(repo)).get("default_branch") or "main")
+
+
+def _stub(repo: RepoRef, data: Mapping[str, Any]) -> ChangeStub | None:
+    number = data.get("number")
+    if not isinstance(number, int):
+        return None
+    change = parse.change(ChangeRef(repo, number), data)
+    return ChangeStub(change.ref, change.head_sha, change.updated_at, data.get("state") == "open")
