@@ -1,4 +1,4 @@
-"""What tests of several folders stand on: a story's world, and a PostgreSQL server of our own."""
+"""What tests of several folders stand on: a story's world, a PostgreSQL server and a Gitea of our own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import Any
 
 import databases
 import pytest
+from hosts.gitea.fixtures import gitea_judge, gitea_server
 from worlds import World
+
+__all__ = ["gitea_judge", "gitea_server"]
 
 
 @pytest.fixture(scope="session")

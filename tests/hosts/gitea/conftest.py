@@ -1,5 +1,5 @@
-"""The real server for the tests of this folder."""
+"""A fresh repository on the real server, and where its webhooks go."""
 
-from hosts.gitea.fixtures import catcher, gitea_judge, gitea_server, ground
+from hosts.gitea.fixtures import catcher, ground
 
-__all__ = ["catcher", "gitea_judge", "gitea_server", "ground"]
+__all__ = ["catcher", "ground"]

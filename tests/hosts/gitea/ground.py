@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import subprocess
+from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -159,6 +160,12 @@ class Ground:
     def checks(self, sha: str) -> dict[str, dict[str, Any]]:
         """The newest status of each name."""
         return {each["context"]: each for each in self.call("GET", f"/commits/{sha}/status")["statuses"] or ()}
+
+    def hook(self, url: str, events: Sequence[str], secret: str = HOOK_SECRET) -> int:
+        """A webhook; its id."""
+        config = {"url": url, "content_type": "json", "secret": secret}
+        body = {"type": "gitea", "active": True, "events": list(events), "config": config}
+        return int(self.call("POST", "/hooks", body)["id"])
 
     def fork(self, by: str) -> str:
         """Somebody's fork; its path."""

@@ -9,8 +9,8 @@ from typing import Any
 
 from forge.judge import Exchange, Judge
 
-REDIRECTED = 3
-"""What any operation answers on a repository of another name."""
+UNDESCRIBED = (3, 5)
+"""Hundreds of the statuses that any operation may answer: for a repository of another name, and in trouble."""
 
 
 def judge_of(swagger: dict[str, Any]) -> Judge:
@@ -26,7 +26,7 @@ def judge_of(swagger: dict[str, Any]) -> Judge:
 
 def problems(judge: Judge, exchanges: list[Exchange]) -> list[str]:
     """What is wrong with what the adapter said, and with how it was answered."""
-    described = (exchange for exchange in exchanges if exchange.status // 100 != REDIRECTED)
+    described = (exchange for exchange in exchanges if exchange.status // 100 not in UNDESCRIBED)
     return [problem for exchange in described for problem in judge.judge(exchange)]
 
 

@@ -1,0 +1,128 @@
+"""The hosts that the contract is held against: each with one repository, and people who do things there."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from hosts.gitea.stage import gitea
+from hosts.github.published import Court
+
+from bot.core.model import RepoRef
+from bot.core.rules import HostSettings, SecretRef
+from bot.forge import Forge
+from bot.hosts import HOSTS
+from bot.ports import Host
+
+HOOK_SECRET = "hook-secret"
+
+
+class Stage(Protocol):
+    """A host with one repository, and people who do things there behind the adapter's back."""
+
+    host: Host
+    repo: RepoRef
+
+    def open_change(self, branch: str) -> int: ...
+    def head(self, number: int) -> str: ...
+    def push(self, branch: str, by: str) -> str: ...
+    def approve(self, number: int, by: str) -> None: ...
+    def say(self, number: int, by: str, text: str) -> None: ...
+    def comments(self, number: int) -> list[str]: ...
+    def checks(self, sha: str) -> dict[str, str]: ...
+    def close(self, number: int) -> None: ...
+    def deliveries(self) -> list[tuple[dict[str, str], bytes]]: ...
+    def lose_next_answer(self) -> None: ...
+    def fail_next(self) -> None: ...
+    def limit_next(self, seconds: int) -> None: ...
+
+
+class GitHubStage:
+    """GitHub's API, as the local host speaks it."""
+
+    def __init__(self, forge: Forge) -> None:
+        self.forge, self.repo = forge, RepoRef("home", "acme/infra")
+        tokens = {login: forge.add_user(login) for login in ("ann", "bo", "dee", "hg-bot")}
+        forge.add_org("acme", owners=("ann",))
+        self.story = forge.create_repo(
+            "acme/infra", {"a.txt": "1\n"}, {"bo": "write", "dee": "write", "hg-bot": "admin"}
+        )
+        forge.start()
+        secrets = {"token": tokens["hg-bot"], "hook": HOOK_SECRET}
+        hook = (SecretRef("env", "hook"),)
+        words = HostSettings("home", "github", forge.api_url, SecretRef("env", "token"), webhook_secrets=hook)
+        self.host = HOSTS["github"](words, lambda ref: secrets[ref.where], "main")
+
+    def open_change(self, branch: str) -> int:
+        self.push(branch, "dee")
+        return int(self.story.open_pull(f"Change {branch}", branch, "dee").number)
+
+    def head(self, number: int) -> str:
+        return str(self.story.pull(number).head_sha)
+
+    def push(self, branch: str, by: str) -> str:
+        return str(self.story.commit(branch, {f"{branch}.txt": f"{datetime.now(UTC)}\n"}, "dee", pusher=by))
+
+    def approve(self, number: int, by: str) -> None:
+        self.story.pull(number).approve(by)
+
+    def say(self, number: int, by: str, text: str) -> None:
+        self.story.pull(number).comment(by, text)
+
+    def comments(self, number: int) -> list[str]:
+        return [comment.body for comment in self.story.pull(number).comments]
+
+    def checks(self, sha: str) -> dict[str, str]:
+        return {name: status.state for name, status in self.story.statuses(sha).items()}
+
+    def close(self, number: int) -> None:
+        self.story.pull(number).close("dee")
+
+    def deliveries(self) -> list[tuple[dict[str, str], bytes]]:
+        hook = self.story.add_hook("http://127.0.0.1:9/webhooks/home", HOOK_SECRET)
+        number = self.open_change("told")
+        self.push("told", "bo")
+        self.approve(number, "bo")
+        self.say(number, "bo", "/plan")
+        assert self.forge.courier.settle()
+        return [(each.request_headers, each.body) for each in hook.deliveries]
+
+    def lose_next_answer(self) -> None:
+        self.forge.trouble.lose_answers = 1
+
+    def fail_next(self) -> None:
+        self.forge.trouble.fail_next()
+
+    def limit_next(self, seconds: int) -> None:
+        self.forge.trouble.limit_next(retry_after_s=seconds)
+
+
+_court = cache(Court)
+
+
+@contextmanager
+def github(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+    """GitHub's API of the local host; its published description is the judge of what is said to it and by it."""
+    forge = Forge(tmp_path / "forge")
+    try:
+        problems = _court().watch(forge.app)
+    except pytest.skip.Exception as why:
+        warnings.warn(f"the contract is kept, but no exchange is judged: {why}", stacklevel=1)
+        problems = list
+    yield GitHubStage(forge)
+    forge.stop()
+    assert not problems(), "\n".join(problems()[:20])
+
+
+STAGES: dict[str, Callable[[pytest.FixtureRequest, Path], AbstractContextManager[Stage]]] = {
+    "github": github,
+    "gitea": gitea,
+}
+ALIASES = {"forgejo": "gitea"}
+"""Kinds of host that are another's adapter under their own name."""
