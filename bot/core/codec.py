@@ -48,7 +48,21 @@ def _judge_again(body: dict[str, object]) -> dict[str, object]:
     return {**body, "format": 2, "selection_key": ""}
 
 
-MEMORY: Final = Document("memory", Memory, MEMORY_FORMAT, {1: _judge_again})
+def _checks_as_rules(body: dict[str, object]) -> dict[str, object]:
+    """Format 3 has required checks as rules, no longer as names alone."""
+    tightened = body.get("tightened") or {}
+    assert isinstance(tightened, dict)
+    environments = {
+        name: {
+            **each,
+            "required_checks": [{"any_of": [{"name": check}]} for check in each.get("required_checks", ())],
+        }
+        for name, each in tightened.items()
+    }
+    return {**body, "format": 3, "tightened": environments}
+
+
+MEMORY: Final = Document("memory", Memory, MEMORY_FORMAT, {1: _judge_again, 2: _checks_as_rules})
 RUN: Final = Document("run", Run)
 EFFECTS: Final = Document("effect set", EffectSet, effectset.FORMAT)
 INTENT: Final = Document("intent", Intent)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.core import leftovers
+from bot.core.ci import check_reasons
 from bot.core.decide.planning import (
     MAX_ATTEMPTS,
     deploying_there,
@@ -22,7 +23,7 @@ from bot.core.effectset import EffectSet
 from bot.core.face.model import Danger
 from bot.core.face.render import dangers_fit
 from bot.core.guard.judging import denials, guard_reasons, look_reason, looks
-from bot.core.model import ChangeState, CheckState, Permission, Review
+from bot.core.model import ChangeState, Permission, Review
 from bot.core.people import eligible, objections, tally, unknown_hands
 from bot.core.project import Affected, Standing
 from bot.core.record import Covered, Judgement, Request, Verb
@@ -327,25 +328,8 @@ def _approval(snapshot: Snapshot, environment: Environment, sets: dict[str, Effe
 
 
 def _checks(snapshot: Snapshot) -> Iterable[Reason]:
-    wanted = sorted(
-        {name for environment in concerned(snapshot) for name in snapshot.environment(environment).required_checks}
-    )
-    states = {check.name: check.state for check in snapshot.host.checks if not check.name.startswith("headgate/")}
-    for name in wanted:
-        state = states.get(name)
-        rule = f"check.{name}"
-        if state in (CheckState.SUCCESS, CheckState.NEUTRAL):
-            yield Reason(rule, Status.APPROVED, f"`{name}` is green")
-        elif state in (CheckState.FAILURE, CheckState.ERROR):
-            yield Reason(
-                rule,
-                Status.DENIED,
-                f"`{name}` failed",
-                who=(snapshot.change.author,),
-                how="push a fix or run it again",
-            )
-        else:
-            yield Reason(rule, Status.PENDING, f"`{name}` has not reported for this commit")
+    rules = [rule for name in concerned(snapshot) for rule in snapshot.environment(name).required_checks]
+    yield from check_reasons(rules, snapshot.host.checks, snapshot.change.author)
 
 
 def _frozen(snapshot: Snapshot) -> Iterable[Reason]:

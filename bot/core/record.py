@@ -15,7 +15,7 @@ from bot.core.model import ChangeRef, HostFacts, Permission
 from bot.core.project import Selection
 from bot.core.rules import Environment
 
-MEMORY_FORMAT = 2
+MEMORY_FORMAT = 3
 """Bumped with every incompatible layout of :class:`Memory`; a program refuses a newer one (law 17)."""
 
 

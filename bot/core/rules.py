@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+from bot.core.ci import CheckRule
 from bot.core.destinations import Destination
 from bot.core.guard.rules import GuardRules
 from bot.core.project import DeployMode
@@ -144,7 +145,7 @@ class Environment:
 
     name: str
     approvals: int = 0
-    required_checks: tuple[str, ...] = ()
+    required_checks: tuple[CheckRule, ...] = ()
     after: tuple[str, ...] = ()
     survive: Survival = Survival.SAME_HEAD
     deploy: DeployMode = DeployMode.ON_MERGE

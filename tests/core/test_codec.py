@@ -11,11 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.core import codec
+from bot.core.ci import CheckRule, NamedCheck
 from bot.core.codec import DamagedDocument, Document, NewerFormat
 from bot.core.effectset import EffectSet
 from bot.core.model import ChangeRef, RepoRef
 from bot.core.project import Project, Selection
-from bot.core.record import Intent, Memory
+from bot.core.record import MEMORY_FORMAT, Intent, Memory
+from bot.core.rules import Environment
 from bot.core.runs import Run, RunKind
 
 PLAIN = st.recursive(
@@ -126,10 +128,10 @@ def test_an_old_format_is_lifted_step_by_step():
 
 def test_a_memory_from_before_the_static_guard_selects_anew():
     text = codec.encode(codec.MEMORY, Memory(format=1, selection=Selection("h", "b"), selection_key="k"))
-    old = text.replace('{"format":2', '{"format":1', 1).replace(',"guard":[]', "")
+    old = text.replace(f'{{"format":{MEMORY_FORMAT}', '{"format":1', 1).replace(',"guard":[]', "")
     assert old != text
     found = codec.decode(codec.MEMORY, old)
-    assert (found.format, found.selection_key) == (2, "")
+    assert (found.format, found.selection_key) == (MEMORY_FORMAT, "")
 
 
 def test_a_format_without_a_way_up_is_called_damaged():
@@ -143,3 +145,14 @@ def test_a_format_without_a_way_up_is_called_damaged():
 def test_text_that_is_no_text_and_text_without_bottom_are_damaged(text: bytes) -> None:
     with pytest.raises(DamagedDocument):
         codec.decode(codec.EFFECTS, text)
+
+
+def test_a_memory_from_before_checks_had_rules_keeps_their_names():
+    asked = Environment("prod", required_checks=(CheckRule((NamedCheck("lint"),)),))
+    text = codec.encode(codec.MEMORY, Memory(tightened={"prod": asked}))
+    rule = '{"any_of":[{"name":"lint","source":""}],"if_present":false}'
+    assert rule in text
+    old = text.replace(rule, '"lint"').replace(f'{{"format":{MEMORY_FORMAT}', '{"format":2', 1)
+    assert codec.decode(codec.MEMORY, old.replace(f'"format":{MEMORY_FORMAT}', '"format":2')).tightened == {
+        "prod": asked
+    }

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot.core import leftovers
+from bot.core.ci import CheckRule, NamedCheck
 from bot.core.effectset import Action, EffectSet
 from bot.core.errors import Problem
 from bot.core.gate import concerned, counted_approvals, dropped_reviews, judge, maintainers, standing_holds
@@ -213,15 +214,15 @@ def test_a_rebound_project_needs_the_gates_of_both_bindings(build: SimpleNamespa
     ],
 )
 def test_required_checks_must_be_green(build: SimpleNamespace, state: CheckState | None, status: Status) -> None:
-    needs = {"prod": Environment("prod", approvals=1, required_checks=("lint",))}
+    needs = {"prod": Environment("prod", approvals=1, required_checks=(CheckRule((NamedCheck("lint"),)),))}
     checks = () if state is None else (HostCheck("lint", state),)
-    assert rule(build.an_approved(environments=needs, checks=checks), "check.lint").status is status
+    assert rule(build.an_approved(environments=needs, checks=checks), "check.`lint`").status is status
 
 
 def test_our_own_checks_are_never_read_back(build: SimpleNamespace) -> None:
-    needs = {"prod": Environment("prod", required_checks=("headgate/gate",))}
+    needs = {"prod": Environment("prod", required_checks=(CheckRule((NamedCheck("headgate/gate"),)),))}
     checks = (HostCheck("headgate/gate", CheckState.SUCCESS),)
-    found = rule(build.a_snapshot(environments=needs, checks=checks), "check.headgate/gate")
+    found = rule(build.a_snapshot(environments=needs, checks=checks), "check.`headgate/gate`")
     assert found.status is Status.PENDING
 
 

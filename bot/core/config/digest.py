@@ -43,7 +43,7 @@ def rules_digest(rules: RepoRules, environments: Mapping[str, Environment]) -> s
 def _gate(environment: Environment) -> dict[str, object]:
     return {
         "approvals": environment.approvals,
-        "required_checks": sorted(environment.required_checks),
+        "required_checks": sorted(map(str, environment.required_checks)),
         "after": sorted(environment.after),
         "survive": environment.survive.value,
         "deploy": environment.deploy.value,

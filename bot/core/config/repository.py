@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from bot.core.ci import CheckRule, check_rules
 from bot.core.config.document import Document, Path, load, shown
 from bot.core.config.schema import MAX_PROBLEMS, Schema, checked, hint, ordered, published, unknown, violations
 from bot.core.config.templates import filled, words_of
@@ -63,7 +64,7 @@ class Tightening:
     """What a repository makes stricter in one environment."""
 
     approvals: int | None = None
-    required_checks: tuple[str, ...] = ()
+    required_checks: tuple[CheckRule, ...] = ()
     survive: Survival | None = None
     deploy: DeployMode | None = None
     line: int = 0
@@ -192,7 +193,10 @@ class _Reader:
         survive, deploy = raw.get("survive"), raw.get("deploy")
         return Tightening(
             approvals=raw.get("approvals"),
-            required_checks=tuple(raw.get("required_checks", ())),
+            required_checks=check_rules(
+                raw.get("required_checks", ()),
+                lambda at, why: self._refuse(("environments", name, "required_checks", at), why),
+            ),
             survive=Survival(survive) if survive else None,
             deploy=DeployMode(deploy) if deploy else None,
             line=self._document.line(("environments", name)),

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from bot.core.ci import CheckRule, check_rules
 from bot.core.config.chats import KNOWN_CHATS, ChatKeys, chat_routes
 from bot.core.config.digest import with_digest
 from bot.core.config.document import Document, Path, load
@@ -233,7 +234,7 @@ class _Reader:
         return Environment(
             name=name,
             approvals=raw.get("approvals", 0),
-            required_checks=tuple(raw.get("required_checks", ())),
+            required_checks=self._checks(raw, ("environments", name, "required_checks")),
             after=tuple(raw.get("after", ())),
             survive=Survival(raw.get("survive", "same_head")),
             deploy=DeployMode(deploy.get("mode", "on_merge")),
@@ -245,6 +246,9 @@ class _Reader:
             if "guard" in raw
             else None,
         )
+
+    def _checks(self, raw: dict[str, Any], path: Path) -> tuple[CheckRule, ...]:
+        return check_rules(raw.get("required_checks", ()), lambda position, why: self._refuse((*path, position), why))
 
     def _guarding(self, raw: dict[str, Any], path: tuple[str, ...]) -> GuardRules:
         rules, flaws = guard_rules(raw)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from bot.core.model import (
@@ -163,6 +163,14 @@ def status(data: Mapping[str, Any]) -> HostCheck:
     """A commit status."""
     state = CONCLUSIONS.get(str(data.get("state")), CheckState.PENDING)
     return HostCheck(str(data.get("context") or ""), state, login(data.get("creator")))
+
+
+def newest(statuses: Iterable[HostCheck]) -> tuple[HostCheck, ...]:
+    """Of each name the first, which is the newest: hosts list statuses in reverse chronological order."""
+    found: dict[str, HostCheck] = {}
+    for status_ in statuses:
+        found.setdefault(status_.name, status_)
+    return tuple(found.values())
 
 
 def check_run(data: Mapping[str, Any]) -> HostCheck:

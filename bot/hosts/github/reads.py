@@ -101,9 +101,10 @@ class Reads:
     def _checks(self, repo: RepoRef, sha: str) -> tuple[tuple[HostCheck, ...], bool]:
         """What others reported on the head; ours are never read back."""
         client, path = self.client(repo), f"{self.at(repo)}/commits/{quote(sha)}"
-        statuses, whole_statuses = client.all(f"{path}/status", MOST, "statuses")
+        # Not the shorter /status: that does not say who set one.
+        statuses, whole_statuses = client.all(f"{path}/statuses", MOST)
         runs, whole_runs = client.all(f"{path}/check-runs", MOST, "check_runs")
-        found = [*map(parse.status, statuses), *map(parse.check_run, runs)]
+        found = [*parse.newest(map(parse.status, statuses)), *map(parse.check_run, runs)]
         return tuple(
             check for check in found if not check.name.startswith(self._prefix)
         ), whole_statuses and whole_runs

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.core.ci import CheckRule, NamedCheck
 from bot.core.config.reference import REPOSITORY_EXAMPLE
 from bot.core.config.repository import Entry, RepoConfig, Tightening, combinations, leaves, parse_repository
 from bot.core.config.templates import filled, filled_all, words_of
@@ -65,7 +66,9 @@ def test_rules_are_made_stricter() -> None:
         "environments: {prod: {approvals: 3, required_checks: [ci], survive: same_head, deploy: on_command}, dev: {}}"
     )
 
-    assert found.environments["prod"] == Tightening(3, ("ci",), Survival.SAME_HEAD, DeployMode.ON_COMMAND, 1)
+    assert found.environments["prod"] == Tightening(
+        3, (CheckRule((NamedCheck("ci"),)),), Survival.SAME_HEAD, DeployMode.ON_COMMAND, 1
+    )
     assert found.environments["dev"] == Tightening(line=1)
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.core.ci import CheckRule, NamedCheck
 from bot.core.config.repository import RepoConfig, Tightening
 from bot.core.config.server import parse_server
 from bot.core.config.tighten import allowed_mode, effective, loosening, tightened
@@ -26,16 +27,20 @@ def settings() -> Settings:
     return found
 
 
+def named(*names: str) -> tuple[CheckRule, ...]:
+    return tuple(CheckRule((NamedCheck(name),)) for name in names)
+
+
 def wanting(**wanted: Tightening) -> RepoConfig:
     return RepoConfig(environments=wanted)
 
 
 def test_the_stricter_of_two_rules_is_in_force(settings: Settings) -> None:
-    config = wanting(prod=Tightening(3, ("lint", "ci"), Survival.SAME_HEAD, DeployMode.ON_COMMAND))
+    config = wanting(prod=Tightening(3, named("lint", "ci"), Survival.SAME_HEAD, DeployMode.ON_COMMAND))
     prod = tightened(settings.environments, config)["prod"]
 
     assert prod.approvals == 3
-    assert prod.required_checks == ("ci", "lint")
+    assert prod.required_checks == named("ci", "lint")
     assert (prod.survive, prod.deploy) == (Survival.SAME_HEAD, DeployMode.ON_COMMAND)
 
 
@@ -83,7 +88,7 @@ def test_a_project_may_deploy_later_than_its_environment_says_never_sooner(
     assert allowed_mode(wanted, Environment("x", deploy=has)) == (mode, allowed)
 
 
-CHECKS = st.lists(st.sampled_from("abc"), max_size=3).map(tuple)
+CHECKS = st.lists(st.sampled_from("abc").map(lambda name: CheckRule((NamedCheck(name),))), max_size=3).map(tuple)
 ENVIRONMENTS = st.builds(
     Environment,
     st.just("x"),

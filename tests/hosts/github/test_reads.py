@@ -17,6 +17,7 @@ def test_a_change_is_read_whole(world: Any) -> None:
     pull.label("dee", "risky")
     pull.approve("bo")
     pull.comment("dee", "/plan")
+    world.story.set_status(pull.head_sha, "ci", "failure", "bo")
     world.story.set_status(pull.head_sha, "ci", "success", "bo")
     world.story.set_status(pull.head_sha, "headgate/gate", "success", "bo")
     facts = host.change(world.ref(pull), known=None, checks=True)
@@ -28,7 +29,7 @@ def test_a_change_is_read_whole(world: Any) -> None:
     assert [(r.author, r.state, r.sha) for r in facts.reviews] == [("bo", ReviewState.APPROVED, pull.head_sha)]
     assert [(c.author, c.body, c.ours, c.edited_at) for c in facts.comments] == [("dee", "/plan", False, None)]
     assert [(c.sha, c.author, c.via_web) for c in facts.commits] == [(pull.head_sha, "dee", False)]
-    assert facts.checks == (HostCheck("ci", CheckState.SUCCESS),)
+    assert facts.checks == (HostCheck("ci", CheckState.SUCCESS, "bo"),)
     assert facts.pushers == {pull.head_sha: "dee"}
     assert facts.complete
     assert (facts.permission_of("Dee"), facts.permission_of("eve")) == (Permission.WRITE, Permission.READ)
