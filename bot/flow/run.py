@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 EMPTY = EffectSet()
 
+MOST_APPLIED = 1000
+"""Addresses in one row of the record."""
 LONGEST_LINE = 500
 MOST_LINES = 50
 """Of what a tool said, as it is kept with its run and shown; its log has all of it."""
@@ -112,7 +114,7 @@ def _audit(run: Run, step: Step, seconds: float) -> AuditEntry:
     if run.accepted_by:
         detail["accepted_by"] = list(run.accepted_by)
     if run.applied:
-        detail["applied"] = list(run.applied[:1000])
+        detail["applied"] = [address[:LONGEST_LINE] for address in run.applied[:MOST_APPLIED]]
     return AuditEntry("headgate", f"{run.kind.value}.{step.value}", str(run.change), detail)
 
 

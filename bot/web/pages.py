@@ -18,8 +18,10 @@ from werkzeug.exceptions import NotFound
 
 from bot.core.config.server import rules_for
 from bot.core.face.compose import compose
+from bot.core.face.effects import Detail
 from bot.core.face.explain import explain
 from bot.core.face.markdown import visible
+from bot.core.face.model import Face
 from bot.core.face.render import render
 from bot.core.gate import judge
 from bot.core.model import ChangeRef
@@ -202,8 +204,13 @@ def _verdict(services: Services, row: ChangeRow) -> tuple[Markup, Markup]:
     )
     verdict = judge(snapshot)
     face = compose(snapshot, verdict)
-    pages = render(face, limit=PAGE_LIMIT, max_pages=1, instance=snapshot.instance) if face else ()
-    return to_html("\n\n".join(pages)), to_html(explain(verdict))
+    return to_html(_whole(face, snapshot.instance) if face else ""), to_html(explain(verdict))
+
+
+def _whole(face: Face, instance: str) -> str:
+    """Everything on one page, long values too."""
+    (page,) = render(face, limit=PAGE_LIMIT, max_pages=1, instance=instance, detail=Detail.WHOLE)
+    return page
 
 
 def _event(row: AuditRow) -> Event:

@@ -210,3 +210,11 @@ def test_a_title_turns_nothing_around_it_on_any_page(world: Any, client: FlaskCl
     for path in ("/", CHANGE):
         assert "\\u202etitle\\u2066" in text(client, path)
         assert "\u202e" not in text(client, path)
+
+
+def test_a_changes_page_shows_values_whole_that_the_comment_cuts(world: Any, client: FlaskClient) -> None:
+    value = "x" * 400
+    pull = world.pull({"prod/web/wanted": f"a={value}\n"})
+
+    assert value not in world.face(pull)
+    assert value in text(client, CHANGE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from bot.core.effectset import Action, EffectSet, Leaf, ResourceEffect, Value, ValueKind
@@ -41,6 +42,19 @@ class Detail(enum.IntEnum):
     ADDRESSES = 1
     NAMES = 2
     FULL = 3
+    WHOLE = 4
+    """Long values too, where there is room for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much of one value is shown: characters, and lines that differ."""
+
+    value: int
+    lines: int
+
+
+ROOM: Final = {Detail.FULL: Room(LONGEST_VALUE, 24), Detail.WHOLE: Room(20_000, 2_000)}
 
 
 def blocks(effects: EffectSet, detail: Detail) -> tuple[tuple[str, ...], ...]:
@@ -56,7 +70,7 @@ def blocks(effects: EffectSet, detail: Detail) -> tuple[tuple[str, ...], ...]:
 def _output_lines(effects: EffectSet, detail: Detail) -> Iterable[str]:
     yield "  outputs"
     for output in effects.outputs:
-        arrow = f"  {_arrow(output.before, output.after)}" if detail is Detail.FULL else ""
+        arrow = f"  {_arrow(output.before, output.after, ROOM[detail])}" if detail >= Detail.FULL else ""
         yield f"      ~ {one_line(output.name)}{arrow}"
 
 
@@ -71,7 +85,7 @@ def _resource(effect: ResourceEffect, detail: Detail) -> Iterable[str]:
         return
     width = min(max((len(leaf.path) for leaf in effect.leaves), default=0), 32)
     for leaf in effect.leaves:
-        yield from _leaf(effect, leaf, width)
+        yield from _leaf(effect, leaf, width, ROOM[detail])
 
 
 def headline(effect: ResourceEffect) -> str:
@@ -92,24 +106,26 @@ def why_replaced(effect: ResourceEffect) -> str:
     """Which attributes force a replacement, with their values, else the tool's reason in plain words."""
     forcing = [leaf for leaf in effect.leaves if leaf.path in effect.replace_paths]
     if forcing:
-        shown = ", ".join(f"{leaf.path}: {_arrow(leaf.before, leaf.after)}" for leaf in forcing[:3])
+        shown = ", ".join(
+            f"{leaf.path}: {_arrow(leaf.before, leaf.after, ROOM[Detail.FULL])}" for leaf in forcing[:3]
+        )
         return f"{shown}, forces replacement"
     if effect.replace_paths:
         return f"{', '.join(effect.replace_paths[:3])} cannot be changed in place"
     return REASONS.get(effect.reason, effect.reason.replace("_", " ")) if effect.action.destroys else ""
 
 
-def _leaf(effect: ResourceEffect, leaf: Leaf, width: int) -> Iterable[str]:
+def _leaf(effect: ResourceEffect, leaf: Leaf, width: int, room: Room) -> Iterable[str]:
     name = one_line(leaf.path).ljust(width)
     if effect.action is Action.CREATE:
-        yield f"      {name}  {show(leaf.after)}"
+        yield f"      {name}  {show(leaf.after, room.value)}"
         return
     texts = (_text(leaf.before), _text(leaf.after))
     if all(text is not None for text in texts) and any("\n" in (text or "") for text in texts):
         yield f"      ~ {name.rstrip()}"
-        yield from _changed_lines(texts[0] or "", texts[1] or "")
+        yield from _changed_lines(texts[0] or "", texts[1] or "", room)
         return
-    yield f"      ~ {name}  {_arrow(leaf.before, leaf.after)}"
+    yield f"      ~ {name}  {_arrow(leaf.before, leaf.after, room)}"
 
 
 def _text(value: Value) -> str | None:
@@ -125,29 +141,43 @@ def _text(value: Value) -> str | None:
     return decoded if isinstance(decoded, str) else None
 
 
-LINES_SHOWN: Final = 24
-
-
-def _changed_lines(before: str, after: str) -> Iterable[str]:
+def _changed_lines(before: str, after: str, room: Room) -> Iterable[str]:
     """Lines that only one side has, in place of the whole texts."""
     old, new = before.splitlines(), after.splitlines()
     kept = set(old) & set(new)
     lines = [f"-         {one_line(line)}" for line in old if line not in kept]
     lines += [f"+         {one_line(line)}" for line in new if line not in kept]
-    yield from (shortened(line, LONGEST_VALUE) for line in lines[:LINES_SHOWN])
-    if len(lines) > LINES_SHOWN:
-        yield f"          … {len(lines) - LINES_SHOWN} more lines differ"
+    yield from (shortened(line, room.value) for line in lines[: room.lines])
+    if len(lines) > room.lines:
+        yield f"          … {len(lines) - room.lines} more lines differ"
+    if not lines:
+        yield "          the same lines in another order, or another number of times"
 
 
-def _arrow(before: Value, after: Value) -> str:
+def _arrow(before: Value, after: Value, room: Room) -> str:
     if ValueKind.SENSITIVE in (before.kind, after.kind):
         return "(sensitive, changed)" if before != after else "(sensitive)"
     if before.kind is ValueKind.ABSENT:
-        return show(after)
-    return f"{show(before)} → {'removed' if after.kind is ValueKind.ABSENT else show(after)}"
+        return show(after, room.value)
+    if before.kind is after.kind is ValueKind.KNOWN:
+        return " → ".join(_where_they_differ(one_line(before.text), one_line(after.text), room.value))
+    return f"{show(before, room.value)} → {'removed' if after.kind is ValueKind.ABSENT else show(after, room.value)}"
 
 
-def show(value: Value) -> str:
+BEFORE_IT: Final = 40
+"""Characters shown before the place where two long values begin to differ."""
+
+
+def _where_they_differ(old: str, new: str, limit: int) -> tuple[str, str]:
+    """Two values, of long ones the part from where they differ: nothing hides behind a long beginning."""
+    pairs = enumerate(zip(old, new, strict=False))
+    same = next((at for at, (one, other) in pairs if one != other), min(len(old), len(new)))
+    if max(len(old), len(new)) <= limit or same <= BEFORE_IT:
+        return shortened(old, limit), shortened(new, limit)
+    return tuple(shortened(f"… {text[same - BEFORE_IT :]}", limit) for text in (old, new))  # type: ignore[return-value]
+
+
+def show(value: Value, limit: int = LONGEST_VALUE) -> str:
     """A value on one line: short, visible, never a secret."""
     match value.kind:
         case ValueKind.ABSENT:
@@ -157,7 +187,7 @@ def show(value: Value) -> str:
         case ValueKind.SENSITIVE:
             return "(sensitive)"
         case _:
-            return shortened(one_line(value.text), LONGEST_VALUE)
+            return shortened(one_line(value.text), limit)
 
 
 def one_line(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Final
 
@@ -11,6 +12,8 @@ from bot.core.face.words import either
 from bot.core.verdict import Reason, Status
 
 LONGEST_SPAN: Final = 300
+LONGEST: Final = 50_000
+"""Characters of an explanation, which has to fit a comment."""
 BADGES: Final = {Status.SKIPPED: "⚪", Status.PENDING: "⏸", Status.APPROVED: "✅", Status.DENIED: "⛔"}
 
 
@@ -23,7 +26,10 @@ def explain(verdict: Reason) -> str:
         Status.SKIPPED: "No rule concerns this change.",
     }[verdict.status]
     lines = [head, "", *(line for child in verdict.children for line in _lines(child, 0))]
-    return "\n".join(lines).rstrip()
+    sizes = itertools.accumulate(len(line) + 1 for line in lines)
+    kept = [line for line, size in zip(lines, sizes, strict=True) if size <= LONGEST]
+    left = len(lines) - len(kept)
+    return "\n".join([*kept, *([f"- … and {left} more lines"] if left else [])]).rstrip()
 
 
 def _lines(reason: Reason, depth: int) -> list[str]:

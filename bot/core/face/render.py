@@ -25,8 +25,8 @@ OPEN_BELOW: Final = 12
 """A section with fewer lines than this is shown open."""
 
 
-def render(face: Face, *, limit: int, max_pages: int, instance: str) -> tuple[str, ...]:
-    """Pages of at most ``limit`` characters each, at most ``max_pages`` of them."""
+def render(face: Face, *, limit: int, max_pages: int, instance: str, detail: Detail = Detail.FULL) -> tuple[str, ...]:
+    """Pages of at most ``limit`` characters each, at most ``max_pages`` of them, with that much detail if it fits."""
     budget = limit - RESERVE
     dangers = _danger_lines(face)
     first, rest = _fitting(dangers, budget - len(_frame(face, "", "")) - RESERVE)
@@ -35,7 +35,7 @@ def render(face: Face, *, limit: int, max_pages: int, instance: str) -> tuple[st
     notice = f"\n> … and {missing} more{_elsewhere(', ', 'all of them here', face.link)}" if missing else ""
     box = _danger_box(first, len(dangers)) + notice
     frame = _frame(face, box, "")
-    details = _details(face, budget - len(frame) - 40)
+    details = _details(face, budget - len(frame) - 40, detail)
     bodies = [_frame(face, box, details), *pages]
     return tuple(
         _numbered(body, number, len(bodies), instance, face.link)[:limit] for number, body in enumerate(bodies, 1)
@@ -141,13 +141,13 @@ def _table(rows: tuple[Row, ...]) -> str:
 # ------------------------------------------------------------------------------------------ details
 
 
-def _details(face: Face, budget: int) -> str:
+def _details(face: Face, budget: int, most: Detail) -> str:
     """Every section at the highest level at which all of them fit; then cut on a resource's border."""
     sections = [section for section in face.sections if not section.effects.empty or section.notes]
     if not sections or budget < 200:
         return _left_out(len(sections), face.link)
-    levels = dict.fromkeys(range(len(sections)), Detail.FULL)
-    texts = {number: _section(section, Detail.FULL, face.link) for number, section in enumerate(sections)}
+    levels = dict.fromkeys(range(len(sections)), most)
+    texts = {number: _section(section, most, face.link) for number, section in enumerate(sections)}
     while sum(len(text) + 2 for text in texts.values()) > budget:
         number = max(
             (each for each in texts if levels[each] is not Detail.COUNTS),
@@ -173,10 +173,10 @@ def _cut(texts: list[str], budget: int, link: str) -> str:
 
 def _section(section: Section, detail: Detail, link: str) -> str:
     lines = [line for each in blocks(section.effects, detail) for line in each]
-    shown = "" if detail is Detail.FULL else _degraded(section.effects, detail, link)
+    shown = "" if detail >= Detail.FULL else _degraded(section.effects, detail, link)
     body = [block(lines)] if lines else []
     few = len(lines) + len(section.notes) < OPEN_BELOW
-    opened = " open" if (section.open or few) and detail is Detail.FULL else ""
+    opened = " open" if (section.open or few) and detail >= Detail.FULL else ""
     inner = "\n\n".join([*section.notes, *body, *([shown] if shown else [])])
     return f"<details{opened}><summary>{section.summary}</summary>\n\n{inner}\n\n</details>"
 

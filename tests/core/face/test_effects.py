@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from bot.core.effectset import ABSENT, UNKNOWN, Action, EffectSet, Leaf, OutputEffect, Value, ValueKind
-from bot.core.face.effects import LINES_SHOWN, Detail, blocks, headline, show, why_replaced
+from bot.core.face.effects import ROOM, Detail, blocks, headline, show, why_replaced
 
 ONE, TWO = Value.known(1), Value.known(2)
 SECRET = Value.sensitive(b"k", "hunter2")
@@ -68,7 +68,7 @@ def test_a_created_things_values_are_listed(build: SimpleNamespace) -> None:
 def test_texts_are_compared_line_by_line(build: SimpleNamespace) -> None:
     before, after = Value.known("same\nold"), Value.known("same\nnew")
     assert full(build, Leaf("text", before, after)) == ("      ~ text", "-         old", "+         new")
-    long = Value.known("\n".join(str(n) for n in range(LINES_SHOWN + 5)))
+    long = Value.known("\n".join(str(n) for n in range(ROOM[Detail.FULL].lines + 5)))
     assert full(build, Leaf("text", ABSENT, long))[-1] == "          … 5 more lines differ"
 
 
@@ -85,3 +85,29 @@ def test_outputs_have_a_block_of_their_own() -> None:
     made = EffectSet(outputs=(OutputEffect("url", ONE, TWO),))
     assert blocks(made, Detail.FULL) == (("  outputs", "      ~ url  1 → 2"),)
     assert blocks(made, Detail.NAMES) == (("  outputs", "      ~ url"),)
+
+
+def test_nothing_hides_behind_a_long_beginning(build: SimpleNamespace) -> None:
+    start = "x" * 500
+    (line,) = full(
+        build, Leaf("data", Value.known(f"{start} allow 10.0.0.0/8"), Value.known(f"{start} allow 0.0.0.0/0"))
+    )
+    assert "10.0.0.0/8" in line and "0.0.0.0/0" in line
+    (longer,) = full(build, Leaf("data", Value.known(start), Value.known(f"{start} and more")))
+    assert "and more" in longer
+    (early,) = full(build, Leaf("data", Value.known("a" + start), Value.known("b" + start)))
+    assert '"axxx' in early and '"bxxx' in early
+
+
+def test_lines_that_only_change_places_are_told(build: SimpleNamespace) -> None:
+    leaf = Leaf("text", Value.known("stop\nstart"), Value.known("start\nstop"))
+    assert full(build, leaf)[-1].strip() == "the same lines in another order, or another number of times"
+
+
+def test_where_there_is_room_long_values_are_whole(build: SimpleNamespace) -> None:
+    leaf = Leaf("data", ABSENT, Value.known("x" * 5000))
+    text = Leaf("text", ABSENT, Value.known("\n".join(map(str, range(500)))))
+    made = build.an_effect_set(build.an_effect("a.x", Action.UPDATE, leaves=(leaf, text)))
+    (whole,) = blocks(made, Detail.WHOLE)
+    assert "x" * 5000 in whole[1]
+    assert not any("more lines" in line for line in whole)

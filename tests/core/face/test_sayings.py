@@ -140,3 +140,10 @@ def test_code_in_a_sentence_hides_nothing_and_ends_no_cell() -> None:
 def test_help_shows_every_form_of_address() -> None:
     assert "`@bot plan`" in help_text("bot")
     assert "@" not in help_text("").splitlines()[0]
+
+
+def test_an_explanation_fits_a_comment_and_says_what_is_left_out() -> None:
+    many = tuple(Reason(f"r{number}", Status.DENIED, "x" * 200) for number in range(1000))
+    said = explain(Reason("gate", Status.DENIED, "gate", children=many))
+    assert len(said) < 51_000
+    assert said.splitlines()[-1] == f"- … and {1002 - said.count(chr(10))} more lines"
