@@ -65,9 +65,10 @@ def barred(state: State, repo: Repo, pull: Pull) -> set[str]:
     return out
 
 
-def judge(state: State, repo: Repo, pull: Pull) -> list[RuleVerdict]:
-    """How every rule stands."""
-    given = [login for login in approvers(pull) if login not in barred(state, repo, pull)]
+def judge(state: State, repo: Repo, pull: Pull, also: str | None = None) -> list[RuleVerdict]:
+    """How every rule stands, or would with the approval of ``also``."""
+    out = barred(state, repo, pull)
+    given = [login for login in [*approvers(pull), *([also] if also else [])] if login not in out]
     verdicts = []
     for rule in rules_of(repo, pull):
         fit = eligible(state, repo, rule)
@@ -75,9 +76,9 @@ def judge(state: State, repo: Repo, pull: Pull) -> list[RuleVerdict]:
     return verdicts
 
 
-def approved(state: State, repo: Repo, pull: Pull) -> bool:
-    """Whether no rule misses anybody."""
-    return all(verdict.missing == 0 for verdict in judge(state, repo, pull))
+def approved(state: State, repo: Repo, pull: Pull, also: str | None = None) -> bool:
+    """Whether no rule misses anybody, or would with the approval of ``also``."""
+    return all(verdict.missing == 0 for verdict in judge(state, repo, pull, also))
 
 
 def may_approve(state: State, repo: Repo, pull: Pull, login: str) -> bool:

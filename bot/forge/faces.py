@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from bot.forge import merging, rules, talk
+from bot.forge import merging, pipelines, reports, rules, talk
 from bot.forge.courier import Habit, Headers, Renderer
 from bot.forge.github import payloads as github_payloads
 from bot.forge.gitlab import approvals, hooks, quick_actions, standing
 from bot.forge.gitlab.gate import PREFIX
 from bot.forge.gitlab.shapes.project import HOOK_EVENTS
 from bot.forge.model import Actor, Comment, Pull, Repo, Review, ReviewState
+from bot.forge.report_model import Status
 from bot.forge.state import State
 
 
@@ -29,6 +30,7 @@ class Face:
     blockers: merging.Blockers
     say: Callable[[State, Repo, Actor, Pull, str], Comment]
     approve: Callable[[State, Repo, Actor, Pull, str, str | None], Review]
+    report: Callable[[State, Repo, Actor, str, str, str, str, str | None], Status]
     habit: Habit | None = None
     joined_squash: bool = False
 
@@ -43,6 +45,21 @@ def _approve_change(state: State, repo: Repo, actor: Actor, pull: Pull, body: st
     if body.strip():
         talk.add_comment(state, repo, actor, pull, body)
     return rules.standing_reviews(pull)[actor.login]
+
+
+def _report_step(
+    state: State, repo: Repo, actor: Actor, sha: str, context: str, word: str, description: str, url: str | None
+) -> Status:
+    """A report joins the pipeline of the change whose head it is about; one that says nothing new is no error."""
+    full = reports.commit_of(state, repo, sha)
+    ref = next((pull.head_ref for pull in repo.pulls if pull.open and pull.head_sha == full), None)
+    fine = {"failure": "failed", "error": "failed"}.get(word, word)
+    for status in repo.statuses:
+        if (status.sha, status.context, status.creator, status.fine) == (full, context, actor.login, fine):
+            return status
+    return pipelines.report(
+        state, repo, actor, full, pipelines.Report(fine, context, ref, description=description, url=url)
+    )
 
 
 def _say_orders(state: State, repo: Repo, actor: Actor, pull: Pull, text: str) -> Comment:
@@ -79,6 +96,7 @@ _GITHUB = Face(
     blockers=rules.merge_blockers,
     say=talk.add_comment,
     approve=_approve_commit,
+    report=reports.set_status,
 )
 _GITLAB = Face(
     name="gitlab",
@@ -90,6 +108,7 @@ _GITLAB = Face(
     blockers=standing.merge_blockers,
     say=_say_orders,
     approve=_approve_change,
+    report=_report_step,
     habit=hooks.Habit(),
     joined_squash=True,
 )

@@ -24,6 +24,7 @@ class Topic(StrEnum):
     DEPLOYMENT_STATUS = "deployment_status"
     PIPELINE = "pipeline"
     AWARD = "award"
+    THREAD = "thread"
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,6 +213,7 @@ class Issue:
     comments: list[Comment] = field(default_factory=list)
     awards: list[Award] = field(default_factory=list)
     assignees: list[str] = field(default_factory=list)
+    notices: list[Comment] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from bot.forge.groups import add_group
 from bot.forge.model import AccountKind, Actor, App, Installation, Role
 from bot.forge.pages.site import site_blueprint
 from bot.forge.repos import Files, create_repo
+from bot.forge.scribe import Scribe
 from bot.forge.state import Clock, State, utc_now
 from bot.forge.story import RepoStory, SampleChange
 from bot.forge.trouble import Trouble
@@ -50,7 +51,7 @@ class Forge:
             {name: one.headers for name, one in FACES.items()},
             {name: one.habit for name, one in FACES.items() if one.habit is not None},
         )
-        self.state.audiences.append(self.courier)
+        self.state.audiences += [Scribe(self.state), self.courier]
         self.samples: list[SampleChange] = []
         self.app = self._application()
         self._server: BaseWSGIServer | None = None

@@ -9,7 +9,18 @@ from bot.forge import courier, pulls, reports, repos
 from bot.forge import gitread as history
 from bot.forge.faces import FACES
 from bot.forge.gitstore import CommitInfo
-from bot.forge.model import Activity, Actor, Hook, Protection, Repo, RequiredCheck, Role
+from bot.forge.model import (
+    Access,
+    Activity,
+    Actor,
+    ApprovalRule,
+    Hook,
+    Protection,
+    Repo,
+    RequiredCheck,
+    Role,
+    Settings,
+)
 from bot.forge.pull_story import PullStory
 from bot.forge.pushes import push
 from bot.forge.report_model import Deployment, Status
@@ -113,8 +124,14 @@ class RepoStory:
         strict: bool = False,
         dismiss_stale: bool = False,
         allow_force_pushes: bool = False,
+        merge_by: tuple[str, ...] | None = None,
+        push_by: tuple[str, ...] | None = None,
     ) -> None:
-        """Set the rules of a branch, in place of whatever was there."""
+        """Set the rules of a branch, in place of whatever was there.
+
+        ``checks`` bind where a host can require them by name; ``merge_by`` and ``push_by`` name the only people who
+        may merge or push at all.
+        """
         required = tuple(RequiredCheck(check) if isinstance(check, str) else check for check in checks)
         rule = Protection(
             checks=required or None,
@@ -123,6 +140,8 @@ class RepoStory:
             dismiss_stale=dismiss_stale,
             enforce_admins=enforce_admins,
             allow_force_pushes=allow_force_pushes,
+            merge=Access(None, frozenset(merge_by)) if merge_by is not None else None,
+            push=Access(None, frozenset(push_by)) if push_by is not None else None,
         )
         with self._state.lock:
             self._repo.protections[branch] = rule
@@ -137,6 +156,20 @@ class RepoStory:
         """The rules of a branch."""
         with self._state.lock:
             return self._repo.protections.get(branch)
+
+    @property
+    def settings(self) -> Settings:
+        """How it wants its merges, where a host has that per repository; may be changed in place."""
+        return self._repo.settings
+
+    def add_approval_rule(
+        self, name: str, needed: int, people: tuple[str, ...] = (), groups: tuple[str, ...] = ()
+    ) -> None:
+        """Want approvals of certain people or groups, where a host has that per repository."""
+        with self._state.lock:
+            rule = ApprovalRule(self._state.new_id(), name, needed, set(people), set(groups))
+            self._repo.approval_rules[rule.id] = rule
+            self._state.version += 1
 
     def fork(self, by: str, name: str | None = None) -> RepoStory:
         """Copy the repository under somebody's name."""
@@ -180,7 +213,8 @@ class RepoStory:
     ) -> Status:
         """Report on a commit as somebody with the right to write."""
         with self._state.lock:
-            return reports.set_status(self._state, self._repo, Actor(by), sha, context, state, description, url)
+            say = FACES[self._state.face].report
+            return say(self._state, self._repo, Actor(by), sha, context, state, description, url)
 
     def statuses(self, sha: str) -> dict[str, Status]:
         """The newest status of each context of a commit."""

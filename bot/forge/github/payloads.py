@@ -40,7 +40,10 @@ def headers(state: State, hook: Hook, delivery: Delivery) -> dict[str, str]:
 
 def render(state: State, happening: Happening) -> Letter | None:
     """The event's name and payload; None when GitHub would send nothing."""
-    name, body = _BODIES[happening.topic](state, happening)
+    write = _BODIES.get(happening.topic)
+    if write is None:
+        return None
+    name, body = write(state, happening)
     repo = happening.repo
     payload: Json = {} if happening.action is None else {"action": happening.action}
     payload |= body

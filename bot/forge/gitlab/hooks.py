@@ -66,6 +66,7 @@ _BODIES: dict[Topic, Callable[[State, Happening], Letter | None]] = {
     Topic.DEPLOYMENT: report_payloads.deployment,
     Topic.DEPLOYMENT_STATUS: report_payloads.deployment,
     Topic.AWARD: report_payloads.award,
+    Topic.THREAD: payloads.pull,
 }
 
 

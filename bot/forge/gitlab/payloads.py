@@ -224,7 +224,8 @@ def review(state: State, happening: Happening) -> Letter | None:
             full = approving.approved(state, repo, subject)
             action = "approved" if full else "approval"
         case "dismissed", _:
-            action = "unapproved" if approving.rules_of(repo, subject) else "unapproval"
+            before = approving.approved(state, repo, subject, also=which.author)
+            action = "unapproved" if before else "unapproval"
         case "submitted", ReviewState.CHANGES_REQUESTED:
             action = "update"
         case _:

@@ -6,7 +6,6 @@ from bot.forge import merging, repos
 from bot.forge.gitlab import standing
 from bot.forge.gitlab.shapes.merge_request import state_word, title, web_url
 from bot.forge.gitlab.shapes.people import Json, basic, moment
-from bot.forge.happening import Happening, Topic
 from bot.forge.model import Actor, MergeMethod, Pull, Refused, Repo, WaitingMerge
 from bot.forge.state import State
 
@@ -51,7 +50,6 @@ def settle(state: State) -> None:
                 merge_now(state, repo, Actor(waiting.by), pull, wish_for(repo, pull, waiting.title))
             except Refused:
                 cancel(state, pull)
-                state.tell(Happening(Topic.PULL, "auto_merge_dropped", repo, Actor(waiting.by), pull))
 
 
 def car(state: State, repo: Repo, pull: Pull) -> Json:

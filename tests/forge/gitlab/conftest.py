@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,8 @@ from urllib.parse import quote
 import gitlab
 import pytest
 import requests
+from flask import Response, request
+from forge.gitlab.facts import wrong_answer
 
 from bot.forge import Forge, RepoStory
 
@@ -48,7 +51,7 @@ class Lab:
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    """A started host, told through the GitLab face."""
+    """A started host, told through the GitLab face; every answer it gives must be as documented."""
     forge = Forge(tmp_path / "forge", face="gitlab")
     tokens = {login: forge.add_user(login) for login in ("ann", "bo", "cy", "dee", "eve")}
     tokens["hg-bot"] = forge.add_user("hg-bot", bot=True)
@@ -57,6 +60,23 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     files = {"README.md": "infra\n", "web/site.yaml": "port: 80\n", "db/main.tf": "# db\n"}
     roles = {"dee": "write", "acme/platform": "maintain", "eve": "read", "hg-bot": "maintain"}
     lab = Lab(forge, forge.create_repo("acme/infra", files, roles), tokens)
+
+    @forge.app.after_request
+    def record(answer: Response) -> Response:
+        raw = request.environ["RAW_URI"].partition("?")[0]
+        if raw.startswith("/api/v4/") and answer.status_code < 300:
+            lab.exchanges.append((request.method, raw.removeprefix("/api/v4/"), answer.get_data()))
+        return answer
+
     forge.start()
     yield lab
     forge.stop()
+    problems = [problem for method, path, body in lab.exchanges for problem in _judged(method, path, body)]
+    assert not problems, "\n".join(problems[:20])
+
+
+def _judged(method: str, path: str, body: bytes) -> list[str]:
+    """A note of nothing but orders is answered otherwise; what no table covers is not judged."""
+    if not body or not body.lstrip().startswith((b"{", b"[")) or b'"commands_changes":{},"summary"' in body:
+        return []
+    return [f"{method} {problem}" for problem in wrong_answer(path, json.loads(body)) or []]

@@ -79,7 +79,6 @@ def protect(call: Call) -> Result:
         code_owners=bool(call.flag("code_owner_approval_required")),
         push=_access(call, "push") or Access(Role.MAINTAIN),
         merge=_access(call, "merge") or Access(Role.MAINTAIN),
-        enforce_admins=True,
     )
     call.repo.protections[name] = rule
     call.state.version += 1

@@ -161,12 +161,13 @@ def changes(call: Call, iid: int) -> Result:
     """``GET /projects/:id/merge_requests/:iid/changes``."""
     pull = call.pull(iid)
     shape = shapes.merge_request_full(call.state, call.repo, pull, call.actor)
-    return shape | {"changes": shapes.changes(call.state, call.repo, pull), "overflow": False}
+    files = shapes.shown_files(call.state, call.repo, pull)
+    return shape | {"changes": [commit_shapes.diff(one) for one in files.shown], "overflow": files.more}
 
 
 def diffs(call: Call, iid: int) -> Result:
     """``GET /projects/:id/merge_requests/:iid/diffs``."""
-    return Page(pulls.pull_files(call.state, call.repo, call.pull(iid)), commit_shapes.diff)
+    return Page(shapes.shown_files(call.state, call.repo, call.pull(iid)).shown, commit_shapes.diff)
 
 
 def versions(call: Call, iid: int) -> Result:

@@ -16,7 +16,7 @@ NOTE_LIMIT = 1_000_000
 
 def _note(call: Call, iid: int, note_id: int) -> tuple[Pull, Comment]:
     pull = call.pull(iid)
-    for comment in pull.comments:
+    for comment in [*pull.comments, *pull.notices]:
         if comment.id == note_id:
             return pull, comment
     raise Refused("Not Found", Refusal.NOT_FOUND)
@@ -27,7 +27,9 @@ def list_notes(call: Call, iid: int) -> Result:
     pull = call.pull(iid)
     by_update = call.one_of("order_by", "created_at", "updated_at") == "updated_at"
     kind = call.one_of("activity_filter", "all_notes", "only_comments", "only_activity") or "all_notes"
-    kept = [c for c in pull.comments if kind == "all_notes" or c.system == (kind == "only_activity")]
+    kept = [
+        c for c in [*pull.comments, *pull.notices] if kind == "all_notes" or c.system == (kind == "only_activity")
+    ]
     kept.sort(key=lambda comment: (comment.updated_at if by_update else comment.created_at, comment.id))
     rows = kept if call.one_of("sort", "asc", "desc") == "asc" else kept[::-1]
     return Page(rows, lambda comment: shapes.note(call.state, call.repo, pull, comment))
@@ -128,7 +130,7 @@ def resolve(call: Call, iid: int, discussion: str) -> Result:
             comment.resolved_by = call.actor.login if resolved else None
             comment.resolved_at = call.state.now() if resolved else None
     pull.updated_at = call.state.now()
-    call.state.tell(Happening(Topic.PULL, "resolved" if resolved else "unresolved", call.repo, call.actor, pull))
+    call.state.tell(Happening(Topic.THREAD, "resolved" if resolved else "unresolved", call.repo, call.actor, pull))
     call.state.settle_waiting()
     return shapes.discussion(call.state, call.repo, pull, thread)
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from bot.forge import approving
 from bot.forge.gitlab import standing
-from bot.forge.gitlab.shapes.commit import diff
 from bot.forge.gitlab.shapes.people import Json, basic, moment
 from bot.forge.gitlab.shapes.report import pipeline
+from bot.forge.gitstore import FileChange
 from bot.forge.model import Actor, MergeMethod, Pull, Repo, Review, ReviewState
 from bot.forge.pipelines import head_pipeline
 from bot.forge.pulls import merge_point, pull_files
 from bot.forge.rules import may_merge, standing_reviews
 from bot.forge.state import State
+
+MOST_FILES = 1000
+"""https://docs.gitlab.com/administration/diff_limits/: changed files of a merge request beyond it are not kept."""
 
 
 def state_word(pull: Pull) -> str:
@@ -147,7 +152,7 @@ def merge_request_full(state: State, repo: Repo, pull: Pull, actor: Actor) -> Js
     base = merge_point(state, repo, pull)
     return merge_request(state, repo, pull, counted_read=True) | {
         "subscribed": actor.login == pull.author,
-        "changes_count": str(len(pull_files(state, repo, pull))) or None,
+        "changes_count": shown_files(state, repo, pull).count,
         "latest_build_started_at": None,
         "latest_build_finished_at": None,
         "first_deployed_to_production_at": None,
@@ -160,9 +165,23 @@ def merge_request_full(state: State, repo: Repo, pull: Pull, actor: Actor) -> Js
     }
 
 
-def changes(state: State, repo: Repo, pull: Pull) -> list[Json]:
-    """The changed files."""
-    return [diff(change) for change in pull_files(state, repo, pull)]
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The changed files as far as the host keeps them for a merge request."""
+
+    shown: list[FileChange]
+    more: bool
+
+    @property
+    def count(self) -> str:
+        """How many, as a text; with a plus sign where there are more."""
+        return f"{len(self.shown)}+" if self.more else str(len(self.shown))
+
+
+def shown_files(state: State, repo: Repo, pull: Pull) -> Files:
+    """The changed files; beyond the limit of the instance they are left out."""
+    found = pull_files(state, repo, pull)
+    return Files(found[:MOST_FILES], len(found) > MOST_FILES)
 
 
 def versions(state: State, repo: Repo, pull: Pull) -> list[Json]:
@@ -177,7 +196,7 @@ def versions(state: State, repo: Repo, pull: Pull) -> list[Json]:
             "created_at": moment(pull.updated_at),
             "merge_request_id": pull.id,
             "state": "collected",
-            "real_size": str(len(pull_files(state, repo, pull))),
+            "real_size": shown_files(state, repo, pull).count,
             "patch_id_sha": pull.head_sha,
         }
     ]
