@@ -309,7 +309,7 @@ WORDS = (
 )
 
 SUBJECTS = (
-    Subject("terraform-plan", terraform_plan, (_plan(),), WORDS, 4_000_000, "json", per_byte=1e-5, weight=0.35),
+    Subject("terraform-plan", terraform_plan, (_plan(),), WORDS, 4_000_000, "json", per_byte=2e-6, weight=0.35),
     Subject("terraform-output", terraform_output, OUTPUT, WORDS, 4_000_000, "events", weight=1.5),
     Subject(
         "plan-file",
@@ -320,7 +320,7 @@ SUBJECTS = (
         "bytes",
         weight=1.5,
     ),
-    Subject("command-plan", command_plan, (COMMAND,), WORDS, 1_000_000, "json", per_byte=2e-5, weight=0.7),
-    Subject("ansible-events", ansible_events, (EVENTS,), WORDS, 4_000_000, "events", per_byte=1e-5, weight=0.6),
+    Subject("command-plan", command_plan, (COMMAND,), WORDS, 1_000_000, "json", per_byte=5e-6, weight=0.7),
+    Subject("ansible-events", ansible_events, (EVENTS,), WORDS, 4_000_000, "events", per_byte=2e-6, weight=0.6),
     Subject("stored", stored, STORED, (b'"format":', b'"body":', b"2"), 1_000_000, "json"),
 )

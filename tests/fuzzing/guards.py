@@ -256,7 +256,7 @@ SUBJECTS = (
         per_byte=2e-5,
         weight=0.9,
     ),
-    Subject("guard-ansible", playbook, BOOKS, YAML_WORDS, 290_000, per_byte=6e-5, weight=0.13),
+    Subject("guard-ansible", playbook, BOOKS, YAML_WORDS, 290_000, per_byte=2e-5, weight=0.13),
     Subject(
         "guard-attributes",
         attributes,

@@ -158,7 +158,7 @@ WORDS = (
 )
 
 SUBJECTS = (
-    Subject("server-file", server, (SERVER_EXAMPLE.encode(), SERVER), WORDS, MAX_BYTES, per_byte=2e-5, weight=0.3),
+    Subject("server-file", server, (SERVER_EXAMPLE.encode(), SERVER), WORDS, MAX_BYTES, per_byte=5e-6, weight=0.3),
     Subject(
         "repository-file",
         repository,

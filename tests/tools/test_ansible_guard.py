@@ -309,12 +309,18 @@ def test_many_keys_of_one_mapping_do_not_cost_their_number_squared() -> None:
     assert time.process_time() - started < 5
 
 
-def test_many_settings_do_not_cost_their_number_squared() -> None:
-    settings = "".join(f"k{each}=\n" for each in range(30_000))
+@pytest.mark.parametrize("line", ["k{}=", "[{}]", "x", " {}", ";"])
+def test_settings_are_read_or_refused_in_time_that_grows_with_their_bytes(line: str) -> None:
+    settings = "".join(f"{line.format(each)}\n" for each in range(50_000))
     started = time.process_time()
-    found = read({"one/ansible.cfg": f"[defaults]\nK0x : 1\n{settings}"})
-    assert time.process_time() - started < 5
-    assert [each.line for each in found[:3]] == [2, 3, 4]
+    assert [each.rule for each in read({"one/ansible.cfg": f"[defaults]\n{settings}"})] == ["unreadable"]
+    read({"one/ansible.cfg": "[defaults]\n" + settings[:4_000]})
+    assert time.process_time() - started < 2
+
+
+def test_each_setting_is_told_with_the_line_where_it_first_stands() -> None:
+    found = read({"one/ansible.cfg": "[defaults]\nK0x : 1\n\nk0=\n[x]\n k0 = 1\n"})
+    assert [(each.value, each.line) for each in found] == [("defaults.k0x", 2), ("defaults.k0", 4), ("x.k0", 4)]
 
 
 def test_many_lookups_in_one_text_do_not_cost_their_number_squared() -> None:

@@ -42,6 +42,9 @@ CONNECTING: Final = frozenset(
 """Variables of the connection plugins that name programs, arguments or files of the worker
 (https://docs.ansible.com/ansible/latest/collections/ansible/builtin/ssh_connection.html)."""
 
+MOST_LINES: Final = 5_000
+"""Lines of ``ansible.cfg``. The parser goes through all errors it found so far again with each one more."""
+
 REMOTE: Final = frozenset(
     {"ssh", "smart", "paramiko", "paramiko_ssh", "winrm", "psrp", "network_cli", "netconf", "httpapi"}
 )
@@ -52,6 +55,8 @@ def configuration(path: str, text: bytes | None, digest: str) -> Iterator[Findin
     parser = configparser.ConfigParser(inline_comment_prefixes=(";",), interpolation=None)
     try:
         written = (text or b"\xff").decode("utf-8")
+        if written.count("\n") > MOST_LINES:
+            raise configparser.Error
         parser.read_string(written)
     except (configparser.Error, UnicodeDecodeError):
         yield Finding("unreadable", path, "settings of Ansible that cannot be read", mark=digest)
