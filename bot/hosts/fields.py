@@ -12,14 +12,16 @@ MARKER: Final = "<!-- headgate:"
 
 
 def moment(text: object) -> datetime | None:
-    """``2026-01-02T03:04:05Z`` as an aware time."""
+    """``2026-01-02T03:04:05Z`` as an aware time that can be told in UTC."""
     if not isinstance(text, str):
         return None
     try:
         parsed = datetime.fromisoformat(text)
-    except ValueError:
+        aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+        aware.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    return aware
 
 
 def some(value: object) -> Mapping[str, Any]:

@@ -13,16 +13,30 @@ from fuzzing.subject import Subject, demand
 from bot.core.errors import MalformedDelivery, SignatureError
 from bot.core.events import BranchMoved, ChangeTouched, CommitTouched, Delivery, Ignored
 from bot.core.model import ChangeRef, RepoRef
-from bot.hosts.github import parse
-from bot.hosts.github.inbox import EVENTS, MAX_BYTES, MAX_NUMBER, Webhooks
+from bot.hosts.fields import has_marker, login
+from bot.hosts.gitea import inbox as gitea_inbox
+from bot.hosts.gitea import parse as gitea_parse
+from bot.hosts.gitea.settings import GiteaSettings
+from bot.hosts.github import inbox as github_inbox
+from bot.hosts.github import parse as github_parse
 from bot.hosts.github.settings import GitHubSettings
+from bot.hosts.shapes import MAX_NUMBER
+from bot.ports import Inbox
 from bot.queues.inprocess import InProcessQueue
-from bot.web.webhooks import create_app
+from bot.web.webhooks import MAX_BODY, create_app
 
 KEY = "it is a secret to everybody"
 AT = datetime(2030, 1, 1, tzinfo=UTC)
 REPO = RepoRef("github", "acme/infra")
-NAMES = (*EVENTS, "check_suite", "workflow_run", "ping", "merge_group", "constructor")
+EVENTS = (
+    *github_inbox.EVENTS,
+    "check_suite",
+    "workflow_run",
+    "ping",
+    "merge_group",
+    "pull_request_approved",
+    "constructor",
+)
 KINDS = ("application/json", "application/x-www-form-urlencoded", "application/json; charset=utf-8", "text/plain", "")
 
 
@@ -36,44 +50,48 @@ class _Kept:
         return None
 
 
-class _Door:
-    """The webhook service as a host sees it, and its reader of deliveries; made on first use."""
+class _Doors:
+    """The webhook service as hosts see it, and its readers of deliveries; made on first use."""
 
     def __init__(self) -> None:
-        settings = GitHubSettings("github", None, (lambda: KEY,))
-        self.webhooks = Webhooks(settings, app_id=7)
+        self.inboxes: dict[str, Inbox] = {
+            "github": github_inbox.Webhooks(GitHubSettings("github", None, (lambda: KEY,)), app_id=7),
+            "gitea": gitea_inbox.Webhooks(GiteaSettings("gitea", "https://git.example.com", None, (lambda: KEY,))),
+        }
         clock = type("Clock", (), {"now": lambda _: AT})()
         store: Any = _Kept()
-        self.client = create_app(store, InProcessQueue(), {"github": self.webhooks}, clock).test_client()
+        self.client = create_app(store, InProcessQueue(), self.inboxes, clock).test_client()
 
 
-_door: list[_Door] = []
+_doors: list[_Doors] = []
 
 
-def _headers(event: str, kind: str, body: bytes, *, signed: bool) -> dict[str, str]:
+def _headers(host: str, event: str, kind: str, body: bytes, *, signed: bool) -> dict[str, str]:
     signature = hmac.new(KEY.encode(), body, hashlib.sha256).hexdigest() if signed else "0" * 64
+    spelt = "GitHub" if host == "github" else "Gitea"
     return {
-        "X-GitHub-Delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958",
-        "X-GitHub-Event": event,
+        f"X-{spelt}-Delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958",
+        f"X-{spelt}-Event": event,
         "X-Hub-Signature-256": f"sha256={signature}",
         "Content-Type": kind,
     }
 
 
-def webhook(data: bytes) -> None:
+def delivered(host: str, data: bytes) -> None:
     """Any body is an event, ignored, or refused; nothing unsigned is more than refused."""
-    if not _door:
-        _door.append(_Door())
-    door, choice, body = _door[0], data[0] if data else 0, data[1:]
-    event, signed = NAMES[choice % len(NAMES)], choice < 240
-    kind = KINDS[choice // len(NAMES) % len(KINDS)] if choice % 3 == 2 else KINDS[0]
-    headers = _headers(event, kind, body, signed=signed)
+    if not _doors:
+        _doors.append(_Doors())
+    doors, choice, body = _doors[0], data[0] if data else 0, data[1:]
+    event, signed = EVENTS[choice % len(EVENTS)], choice < 240
+    kind = KINDS[choice // len(EVENTS) % len(KINDS)] if choice % 3 == 2 else KINDS[0]
+    headers = _headers(host, event, kind, body, signed=signed)
     if choice % 8 == 7:
-        status = door.client.post("/webhooks/github", data=body, headers=headers).status_code
-        wanted = (413,) if len(body) > MAX_BYTES else (202, 400) if signed else (401,)
+        status = doors.client.post(f"/webhooks/{host}", data=body, headers=headers).status_code
+        wanted = (413,) if len(body) > MAX_BODY else (202, 400) if signed else (400, 401)
         demand(status in wanted, f"answered with {status}")
+    inbox = doors.inboxes[host]
     try:
-        delivery = door.webhooks.receive(headers, body, AT)
+        delivery = inbox.receive(headers, body, AT)
     except SignatureError:
         demand(not signed, "a good signature was refused")
         return
@@ -81,11 +99,21 @@ def webhook(data: bytes) -> None:
         demand(str(error).isprintable(), "the refusal is one printable line")
         return
     demand(signed, "an unsigned delivery was let in")
-    _hinted(door.webhooks, delivery)
+    _hinted(inbox, delivery)
 
 
-def _hinted(webhooks: Webhooks, delivery: Delivery) -> None:
-    [hint] = webhooks.decode(delivery, "headgate")
+def webhook(data: bytes) -> None:
+    """GitHub's."""
+    delivered("github", data)
+
+
+def gitea_webhook(data: bytes) -> None:
+    """Gitea's and Forgejo's."""
+    delivered("gitea", data)
+
+
+def _hinted(inbox: Inbox, delivery: Delivery) -> None:
+    [hint] = inbox.decode(delivery, "headgate")
     match hint:
         case ChangeTouched():
             demand(
@@ -105,23 +133,26 @@ def _hinted(webhooks: Webhooks, delivery: Delivery) -> None:
 
 
 def answer(data: bytes) -> None:
-    """Any JSON of the host's API becomes our values, odd parts harmless defaults."""
+    """Any JSON of a host's API becomes our values, odd parts harmless defaults."""
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
         return
     if not isinstance(value, dict):
         return
-    change = parse.change(ChangeRef(REPO, 7), value)
-    demand(
-        change.created_at.tzinfo is not None and len(change.title) <= 500 and len(change.labels) <= 100, "a change"
-    )
-    demand(sorted((change.created_at, change.updated_at, AT)), "times can be compared")
-    comment = parse.comment(value, "headgate")
-    demand(not comment.ours or parse.has_marker(comment.body), "ours bears our marker")
-    demand(parse.commit(value).via_web is False or parse.login(value.get("committer")) == "web-flow", "the web's own")
-    for read in (parse.review, parse.status, parse.check_run, parse.permission):
-        read(value)
+    for parse in (github_parse, gitea_parse):
+        change = parse.change(ChangeRef(REPO, 7), value)
+        demand(len(change.title) <= 500 and len(change.labels) <= 100, "a change is bounded")
+        demand(sorted((change.created_at, change.updated_at, AT)), "times can be compared")
+        demand(change.created_at.astimezone(UTC), "times can be stored")
+        comment = parse.comment(value, "headgate")
+        demand(not comment.ours or has_marker(comment.body), "ours bears our marker")
+        demand(comment.created_at.astimezone(UTC), "times can be stored")
+        for read in (parse.review, parse.status, parse.permission, parse.commit):
+            read(value)
+    github_parse.check_run(value)
+    commit = github_parse.commit(value)
+    demand(not commit.via_web or login(value.get("committer")) == "web-flow", "the web's own")
 
 
 def _bodies() -> tuple[bytes, ...]:
@@ -176,16 +207,10 @@ def _answers() -> tuple[bytes, ...]:
     )
 
 
+WORDS = (b"payload=", b"%7B", b'"action":', b'\\"', b"\\u0000")
 SUBJECTS = (
-    Subject(
-        "webhook",
-        webhook,
-        _bodies(),
-        (b"payload=", b"%7B", b'"action":', b'\\"', b"\\u0000"),
-        MAX_BYTES,
-        "json",
-        weight=1.4,
-    ),
+    Subject("webhook", webhook, _bodies(), WORDS, MAX_BODY, "json", weight=1.4),
+    Subject("gitea-webhook", gitea_webhook, _bodies(), (*WORDS, b'"is_pull":true'), MAX_BODY, "json", weight=1),
     Subject(
         "host-answer", answer, _answers(), (b"null", b'"0001-01-01T00:00:00+14:00"'), 2_000_000, "json", weight=1.7
     ),

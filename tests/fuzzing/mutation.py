@@ -172,13 +172,20 @@ class Mutator:
         return b"\n".join(lines)
 
     def _json(self, data: bytes, chance: random.Random) -> bytes:
+        # What stands before it (a byte that chooses among ways to give it) stays.
+        start = data.find(b"{", 0, 20)
+        before, written = (data[:start], data[start:]) if start > 0 else (b"", data)
         try:
-            value = json.loads(data)
+            value = json.loads(written)
             places = list(_places(value))
         except (ValueError, RecursionError):
             return self._inserted(data, chance)
         if not places:
-            return json.dumps(chance.choice(ODD_VALUES)).encode()
+            return before + json.dumps(chance.choice(ODD_VALUES)).encode()
+        self._altered_value(places, chance)
+        return before + json.dumps(value).encode()
+
+    def _altered_value(self, places: list[tuple[Any, Any]], chance: random.Random) -> None:
         holder, key = chance.choice(places)
         match chance.randrange(6):
             case 0 | 1:
@@ -193,7 +200,6 @@ class Mutator:
             case _:
                 word = chance.choice(self._words).decode("utf-8", "replace")
                 holder[key] = {word: holder[key]} if chance.random() < 0.5 else word
-        return json.dumps(value).encode()
 
     # ------------------------------------------------------------------------------------ stretched
 

@@ -85,6 +85,7 @@ def test_times_are_aware() -> None:
     noon = datetime(2030, 1, 1, 12, tzinfo=UTC)
     assert parse.moment("2030-01-01T12:00:00Z") == parse.moment("2030-01-01T12:00:00") == noon
     assert parse.moment("soon") is parse.moment(12) is parse.moment(None) is None
+    assert parse.moment("0001-01-01T00:00:00+14:00") is parse.moment("9999-12-31T23:59:59-01:00") is None
 
 
 def a_commit(message: object, kind: str = "Bot") -> dict[str, Any]:
