@@ -36,6 +36,15 @@ for number in range(16):
 time.sleep(2.6)
 say('filled')
 """
+NAMELESS: Final = """\
+held = []
+for number in range(16):
+    held.append(open('filling', 'wb', buffering=0))
+    os.unlink('filling')
+    held[-1].write(b'x' * 2**22)
+time.sleep(2.6)
+say('filled')
+"""
 LOG: Final = """\
 line = b'.' * 999 + b'\\n'
 for _ in range(100_000): os.write(2, line)
@@ -81,6 +90,13 @@ ATTACKS: Final = (
         name="fill-the-disk",
         tries="write many files, more than a run may hold",
         files=box(FILES),
+        harmed=said("filled"),
+        stopped_by=by(Layer.BOUNDS),
+    ),
+    Attack(
+        name="fill-the-disk-without-a-name",
+        tries="write files that have lost their name, so that nobody who looks through directories finds them",
+        files=box(NAMELESS),
         harmed=said("filled"),
         stopped_by=by(Layer.BOUNDS),
     ),

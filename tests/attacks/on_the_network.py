@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Final
 
-from attacks.attack import Attack, box, by, heard
+from attacks.attack import Attack, box, by, heard, said
+from attacks.ground import Ground
 from attacks.layers import Layer
 
 TCP: Final = "try: socket.create_connection(('127.0.0.1', @tcp@), 3)\nexcept OSError: pass"
@@ -34,6 +36,22 @@ with socket.create_connection((host, int(port)), 5) as proxy:
     while proxy.recv(4096): pass
 """
 
+HYPERVISOR: Final = """\
+try:
+    socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM).close()
+    say('vsock')
+except OSError: pass
+"""
+
+
+def _no_vsock(ground: Ground) -> str:
+    try:
+        socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM).close()
+    except OSError:
+        return "this machine's kernel has no vsock"
+    return ""
+
+
 ATTACKS: Final = (
     Attack(
         name="phone-home-by-tcp",
@@ -55,6 +73,14 @@ ATTACKS: Final = (
         files=box(UNIX.format(name="'\\0@abstract@'")),
         harmed=heard("abstract"),
         stopped_by=by(Layer.NETWORK),
+    ),
+    Attack(
+        name="hypervisors-socket",
+        tries="open a socket to the hypervisor and its guests, which no network namespace holds back (AF_VSOCK)",
+        files=box(HYPERVISOR),
+        harmed=said("vsock"),
+        stopped_by=by(Layer.SECCOMP),
+        missing=_no_vsock,
     ),
     Attack(
         name="socket-in-the-file-system",

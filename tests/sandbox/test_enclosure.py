@@ -132,6 +132,18 @@ def test_calls_that_no_tool_needs_are_refused(walled: Callable[..., Walled], nam
     assert walled().run(code).stdout.split() == [b"-1", b"1"], name
 
 
+def test_sockets_are_of_the_families_that_walls_hold(walled: Callable[..., Walled]) -> None:
+    """AF_VSOCK leads to the hypervisor from every network namespace."""
+    code = (
+        "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+        "for family in (1, 2, 10, 16, 40, 38, 17, 44, 0, 2**31):\n"
+        "    ctypes.set_errno(0)\n"
+        "    print(libc.socket(family, 2, 0) >= 0, ctypes.get_errno())\n"
+    )
+
+    assert walled().run(code).stdout.splitlines() == [b"True 0"] * 4 + [b"False 97"] * 6
+
+
 def test_nothing_of_the_environment_is_inherited(
     walled: Callable[..., Walled], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,8 +214,15 @@ def _when(path: Path, then: Callable[[], None]) -> None:
             "n = 0\nwhile True:\n    open(f'f{n}', 'wb').write(b'x' * 2**24); n += 1",
             "wrote more",
         ),
+        (
+            Bounds(disk=64 * 2**20),
+            "import os\nheld = []\nfor n in range(12):\n"
+            "    held.append(open('f', 'wb')); os.unlink('f'); held[n].write(b'x' * 2**23)\n"
+            "import time; time.sleep(60)",
+            "wrote more",
+        ),
     ],
-    ids=["processes", "memory", "disk"],
+    ids=["processes", "memory", "disk", "disk without names"],
 )
 def test_what_takes_too_much_is_ended(walled: Callable[..., Walled], bounds: Bounds, code: str, words: str) -> None:
     box = walled(bounds=bounds)
