@@ -52,5 +52,6 @@ def _answered(
 def _cut(reply: Response) -> Response:
     """Promise the whole body and send half of it; the connection ends there."""
     data = reply.get_data()
-    headers = [(name, value) for name, value in reply.headers if name.lower() != "content-length"]
-    return Response(data[: len(data) // 2], reply.status_code, [*headers, ("Content-Length", str(len(data)))])
+    reply.set_data(data[: len(data) // 2])
+    reply.headers["Content-Length"] = str(len(data))
+    return reply
