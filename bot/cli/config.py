@@ -1,4 +1,4 @@
-"""``headgate config``: is this file right?"""
+"""``headgate config``: is this file right, and what would another bot's file be here?"""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from bot.cli.options import config_option, json_option
+from bot.core.config.atlantis import Imported, imported
 from bot.core.config.repository import CONFIG_FILE, RepoConfig, parse_repository
 from bot.core.errors import Problem
 from bot.core.rules import Settings
@@ -18,7 +19,7 @@ from bot.wiring import checked_settings, config_path
 
 @click.group()
 def command() -> None:
-    """Check configuration files."""
+    """Check configuration files, or make them of another bot's."""
 
 
 @command.command()
@@ -37,6 +38,27 @@ def check(config: str, files: tuple[Path, ...], as_json: bool) -> None:
         if not problems:
             click.echo("no problems")
     sys.exit(2 if problems else 0)
+
+
+@command.command("import")
+@click.argument("origin", metavar="atlantis", type=click.Choice(["atlantis"]))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@json_option
+def import_(origin: str, file: Path, as_json: bool) -> None:
+    """Print what FILE (an ``atlantis.yaml`` or ``repos.yaml``) is as a file of ours, and what has no counterpart."""
+    del origin
+    found = imported(file.read_bytes(), str(file))
+    if not isinstance(found, Imported):
+        for problem in found:
+            click.echo(str(problem), err=True)
+        sys.exit(2)
+    name = "headgate-server.yaml" if found.server else CONFIG_FILE
+    if as_json:
+        click.echo(json.dumps({"file": name, "text": found.text, "notes": list(found.notes)}, ensure_ascii=False))
+        return
+    click.echo(f"# {name}, from {file.name}\n{found.text}", nl=False)
+    for note in found.notes:
+        click.echo(f"not taken over: {note}", err=True)
 
 
 def _here() -> tuple[Path, ...]:

@@ -313,3 +313,17 @@ def test_the_process_that_only_watches_the_others_loads_neither_store_nor_hosts(
     said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)
 
     assert said.stdout.strip() == "[]"
+
+
+def test_a_file_of_atlantis_is_printed_as_ours_and_what_was_left_goes_to_standard_error(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    file = tmp_path / "atlantis.yaml"
+    file.write_text("version: 3\nautomerge: true\nprojects: [{dir: live/net}]\n")
+    result = run("config", "import", "atlantis", file)
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "# .headgate.yaml, from atlantis.yaml")
+    assert "path: live/net" in result.stdout
+    assert result.stderr.startswith("not taken over: automerge: say `auto_merge: true`")
+    assert json.loads(run("config", "import", "atlantis", file, "--json").stdout)["file"] == ".headgate.yaml"
+    file.write_text("x: 1\n")
+    assert run("config", "import", "atlantis", file).exit_code == 2
