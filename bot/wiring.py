@@ -7,7 +7,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -36,6 +36,8 @@ from bot.tools import TOOLS
 from bot.tools.terraform import layout as terraform
 
 CONFIG_VARIABLE: Final = "HEADGATE_CONFIG"
+ENVIRONMENTS_VARIABLE: Final = "HEADGATE_ENVIRONMENTS"
+"""By which a worker tells the processes of its runs which environments it serves; unset for all."""
 MIRROR_BYTES: Final = 20 * 2**30
 DEFAULT_CONFIG: Final = "headgate-server.yaml"
 
@@ -132,9 +134,14 @@ def data_directory(settings: Settings, path: Path) -> Path:
 class Wiring:
     """One process's adapters, each made when it is first needed."""
 
-    def __init__(self, path: Path, settings: Settings | None = None) -> None:
+    def __init__(
+        self, path: Path, settings: Settings | None = None, environments: Collection[str] | None = None
+    ) -> None:
         self.path = path.absolute()
         self.settings = settings or load_settings(path)
+        self.environments = frozenset(environments) if environments else None
+        if self.environments is not None:
+            self.settings = self.settings.serving(self.environments)
         self.data = data_directory(self.settings, self.path)
         self.clock = SystemClock()
         self._mirrors: dict[RepoRef, GitMirror] = {}
@@ -259,6 +266,7 @@ class Wiring:
             sandbox=self.sandbox,
             credentials=self.credentials(store),
             data=self.data,
+            environments=self.environments,
             identity=identity(),
         )
 
@@ -313,4 +321,5 @@ def rehearse(services: Services) -> None:
 
 def build_from_environment() -> Services:
     """For a run's own process: the same settings its worker was started with."""
-    return Wiring(config_path()).services()
+    names = os.environ.get(ENVIRONMENTS_VARIABLE, "")
+    return Wiring(config_path(), environments=names.split(",") if names else None).services()

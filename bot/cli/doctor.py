@@ -6,11 +6,12 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 
 import click
 
+from bot.cli.granted import tried
 from bot.cli.options import config_option, json_option
 from bot.cli.queueing import configured_url, open_queue
 from bot.cli.setup import examined, wanted_of
@@ -42,9 +43,12 @@ class Finding:
 @click.command()
 @config_option
 @json_option
-def command(config: str, as_json: bool) -> None:
+@click.option(
+    "--environment", "environments", multiple=True, help="Ask only for this one's credentials (repeatable)."
+)
+def command(config: str, as_json: bool, environments: tuple[str, ...]) -> None:
     """Look at everything that has to be right; exit 1 when something is not."""
-    findings = list(examine_all(config))
+    findings = list(examine_all(config, environments))
     width = max(len(finding.what) for finding in findings)
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
@@ -56,7 +60,7 @@ def command(config: str, as_json: bool) -> None:
     sys.exit(1 if any(finding.state == "bad" for finding in findings) else 0)
 
 
-def examine_all(config: str) -> Iterator[Finding]:
+def examine_all(config: str, environments: Collection[str] = ()) -> Iterator[Finding]:
     """Every finding, in the order in which they have to be mended."""
     path = config_path(config)
     try:
@@ -71,6 +75,7 @@ def examine_all(config: str) -> Iterator[Finding]:
     yield from _queue(wiring)
     yield from _tools(wiring)
     yield from _isolation(wiring)
+    yield from _credentials(wiring, environments or wiring.settings.environments)
     yield from _hosts(wiring)
 
 
@@ -129,6 +134,12 @@ def _isolation(wiring: Wiring) -> Iterator[Finding]:
     if not problem and not bounds_processes() and os.geteuid() == 0:
         text = "we run as root without a control group of our own: the kernel will not stop a fork bomb"
         yield Finding("warning", "isolation", text, "run workers as a user of their own, or delegate a control group")
+
+
+def _credentials(wiring: Wiring, environments: Collection[str]) -> Iterator[Finding]:
+    for where, given, wrong in tried(wiring, environments):
+        mend = "mend that, or name with --environment what this worker serves" if wrong else ""
+        yield Finding("bad" if wrong else "good", where, wrong or given, mend)
 
 
 def _hosts(wiring: Wiring) -> Iterator[Finding]:

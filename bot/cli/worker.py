@@ -12,7 +12,7 @@ from bot.cli.processes import stop_on_signals
 from bot.cli.queueing import open_queue, workers_for
 from bot.ports import JobKind, Queue
 from bot.queues.rq_queue import SHORT, lane_of
-from bot.wiring import CONFIG_VARIABLE, Wiring, config_path, warm_up
+from bot.wiring import CONFIG_VARIABLE, ENVIRONMENTS_VARIABLE, Wiring, config_path, warm_up
 from bot.work.jobs import Jobs
 from bot.work.supervise import Supervisor
 from bot.work.sweeps import Sweeper
@@ -37,11 +37,14 @@ def command(config: str, environments: tuple[str, ...], kind: str) -> None:
     """Work until told to stop; a deploy at hand is let finish within the grace time."""
     path = config_path(config).absolute()
     os.environ[CONFIG_VARIABLE] = str(path)
+    os.environ.pop(ENVIRONMENTS_VARIABLE, None)
     wiring = Wiring(path)
     for name in environments:
         if name not in wiring.settings.environments:
             known = ", ".join(wiring.settings.environments) or "none"
             raise click.UsageError(f"no environment is called {name!r} in the settings; there are: {known}")
+    if environments:
+        wiring = _kept_apart(wiring, environments)
     stop = stop_on_signals()
     store = wiring.store()
     store.migrate()
@@ -69,6 +72,17 @@ def command(config: str, environments: tuple[str, ...], kind: str) -> None:
     workers.stop(timeout=5)
     wiring.mirrors_close()
     store.close()
+
+
+def _kept_apart(wiring: Wiring, environments: tuple[str, ...]) -> Wiring:
+    """Nothing of other environments from here on: not in the settings, nor among the variables that runs inherit."""
+    for name in sorted(wiring.settings.foreign_variables(environments) & os.environ.keys()):
+        log.warning(
+            "%s holds a secret of another environment; a worker of %s should not", name, ", ".join(environments)
+        )
+        del os.environ[name]
+    os.environ[ENVIRONMENTS_VARIABLE] = ",".join(environments)
+    return Wiring(wiring.path, environments=environments)
 
 
 def _tell_what_is_behind(queue: Queue) -> None:

@@ -6,8 +6,8 @@ Secrets appear only as :class:`SecretRef`; wiring reads them when they are used.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
@@ -102,6 +102,17 @@ class Grant:
     readable: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
     strangers: bool = False
+
+    def references(self) -> Iterator[SecretRef]:
+        """Every place of a secret that it takes to hand this out."""
+        yield from self.secret_env.values()
+        yield from self.files.values()
+        for process in self.processes:
+            yield from process.secret_env.values()
+        for identity in self.identities:
+            account = identity.external_account[1] if identity.external_account else None
+            client = identity.exchange.client_secret if identity.exchange else None
+            yield from (each for each in (identity.token_file, account, client) if each is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +276,27 @@ class Settings:
     guard: GuardRules = GuardRules()
     path: str = ""
     """Directories where tools are looked for; empty: a fixed default."""
+
+    def serving(self, names: Collection[str]) -> Settings:
+        """As a worker of these environments alone has it: nothing that any other is granted."""
+        kept = {
+            name: each if name in names else replace(each, plan=Grant(), apply=Grant())
+            for name, each in self.environments.items()
+        }
+        return replace(self, environments=kept)
+
+    def foreign_variables(self, names: Collection[str]) -> frozenset[str]:
+        """Variables of the worker that hold secrets of other environments than these, and of nothing else."""
+        ours: list[SecretRef | None] = [self.database_secret, self.redis_secret, self.artifact_key]
+        for host in self.hosts.values():
+            ours += [host.token, host.app_key, *host.webhook_secrets]
+        for route in self.chat:
+            ours += route.secrets.values()
+        theirs: list[SecretRef] = []
+        for name, each in self.environments.items():
+            (ours if name in names else theirs).extend((*each.plan.references(), *each.apply.references()))
+        kept = {ref.where for ref in ours if ref is not None and ref.kind == "env"}
+        return frozenset(ref.where for ref in theirs if ref.kind == "env") - kept
 
     def environment(self, name: str) -> Environment:
         """The environment of that name, with defaults when the operator wrote nothing about it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -77,6 +77,16 @@ class Ring:
         kept = () if at_once else self.known()
         self.shelf.put_setting(SETTING, _written((*kept, key)))
         return key
+
+    def reseal(self) -> None:
+        """Encrypt the private halves anew, under the installation's present key. Raises KeyMismatch."""
+        sealer = self.sealer()
+        keys = tuple(
+            replace(key, sealed=sealer.seal(sealer.open(key.sealed, _name(key.id)), _name(key.id)))
+            for key in self.known()
+        )
+        if keys:
+            self.shelf.put_setting(SETTING, _written(keys))
 
     def _made(self) -> SigningKey:
         private = generate_private_key(65537, BITS)

@@ -157,6 +157,8 @@ def _set_up(
     _make_present(mirror, run)
     mirror.checkout(run.commit, reads(run.project, mirror.source(run.commit).paths()), root)
     environment = services.settings.environment(run.project.environment)
+    if services.environments is not None and run.project.environment not in services.environments:
+        raise NoCredentials(f"this worker does not serve the environment {run.project.environment!r}")
     grant = _grant(run, environment)
     limits = services.settings.limits
     timeout = limits.deploy_timeout if run.kind is RunKind.DEPLOY else limits.plan_timeout

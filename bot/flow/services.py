@@ -44,5 +44,7 @@ class Services:
     """Raises ToolMissing where this machine cannot isolate what has to be isolated."""
     credentials: Granter
     data: Path
+    environments: frozenset[str] | None
+    """Whose runs this process carries out; None for all. Of others it holds no credentials."""
     identity: str
     """This process, as the holder of leases on changes."""

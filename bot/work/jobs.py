@@ -59,7 +59,7 @@ class Jobs:
     def _run(self, run_id: str) -> None:
         """Claim a run and see it through in a process of its own, renewing its lease while that lives."""
         services, supervisor = self._services, self._supervisor
-        if supervisor is None:
+        if supervisor is None or not self._serves(run_id):
             return
         lease = timedelta(seconds=services.settings.limits.lease)
         run = services.store.claim_run(run_id, current_holder(), services.clock.now(), lease)
@@ -75,6 +75,18 @@ class Jobs:
         )
         self._look_back(run, code)
         services.queue.put(JobKind.ADVANCE, str(run.change))
+
+    def _serves(self, run_id: str) -> bool:
+        """Whether the run is of an environment that is ours, by the store's word: who can write to the queue can put
+        any run into any lane."""
+        ours = self._services.environments
+        run = self._services.store.run(run_id) if ours is not None else None
+        if ours is None or run is None or run.project.environment in ours:
+            return True
+        log.warning(
+            "run %s is of %r and was offered to a worker of %s", run_id, run.project.environment, sorted(ours)
+        )
+        return False
 
     def _look_back(self, claimed: Run, code: int) -> None:
         """The process ended. If it did not record an outcome it died: that is one now."""

@@ -80,6 +80,21 @@ def test_a_key_is_replaced_without_a_moment_in_which_a_token_is_not_believed(rin
     assert [key.id for key in ring.known()] == [new.id]
 
 
+def test_keys_are_encrypted_anew_under_another_artifact_key(ring: Ring, store: SqlStore, clock: Passing) -> None:
+    old, new = ArtifactKey(b"k" * 32), ArtifactKey(b"n" * 32)
+    token = ring.sign(CLAIMS)
+
+    Ring(store, lambda: Cipher(new, old), clock.now).reseal()
+
+    assert signed_by(Ring(store, lambda: Cipher(new), clock.now).sign(CLAIMS)) == signed_by(token)
+
+
+def test_where_there_is_no_key_none_is_encrypted_anew(ring: Ring) -> None:
+    ring.reseal()
+
+    assert ring.known() == ()
+
+
 def test_a_stolen_key_is_forgotten_at_once(ring: Ring) -> None:
     before = ring.sign(CLAIMS)
 
