@@ -29,7 +29,8 @@ from bot.sandbox.egress import Egress
 from bot.sandbox.enclosure import Enclosure, unavailable
 from bot.sandbox.process import ProcessSandbox
 from bot.sandbox.watchdog import Bounds
-from bot.stores.artifacts import ArtifactKey, Cipher, FolderVault, SealedArtifacts, bind
+from bot.stores.artifacts import FolderVault, SealedArtifacts
+from bot.stores.keyring import Keyring, bind, roots
 from bot.stores.logs import StoredLog, read_log
 from bot.stores.sqlstore import SqlStore
 from bot.tools import TOOLS
@@ -145,6 +146,7 @@ class Wiring:
         self.data = data_directory(self.settings, self.path)
         self.clock = SystemClock()
         self._mirrors: dict[RepoRef, GitMirror] = {}
+        self._keyring: Keyring | None = None
         self._lock = threading.Lock()
 
     def secret(self, ref: SecretRef) -> str:
@@ -163,14 +165,22 @@ class Wiring:
         except ValueError as error:
             raise ConfigError((Problem(str(self.path), 0, "database", str(error)),)) from None
 
-    def key(self) -> ArtifactKey:
-        """The installation's master key: configured, else made once in the data directory."""
-        ref = self.settings.artifact_key
-        if ref is None:
-            return ArtifactKey.load(self.data / "artifact.key")
-        if ref.kind == "env":
-            return ArtifactKey.load(env=ref.where)
-        return ArtifactKey.load(self.path.parent / ref.where)
+    def keyring(self) -> Keyring:
+        """The installation's keys: configured, else made once in the data directory. One for the whole process."""
+        with self._lock:
+            if self._keyring is None:
+                ref = self.settings.artifact_key
+                if ref is None:
+                    self._keyring = Keyring(self.data / "artifact.key")
+                else:
+                    self._keyring = (
+                        Keyring(env=ref.where) if ref.kind == "env" else Keyring(self.path.parent / ref.where)
+                    )
+            return self._keyring
+
+    def folder(self) -> FolderVault | None:
+        """Where artifacts are kept; None for the store."""
+        return FolderVault(Path(self.settings.artifacts)) if self.settings.artifacts != "database" else None
 
     def hosts(self) -> dict[str, Host]:
         """Every host of the settings, by its name."""
@@ -197,7 +207,7 @@ class Wiring:
 
     def ring(self, store: Store) -> Ring:
         """The keys that sign id tokens."""
-        return Ring(store, lambda: Cipher(self.key()), self.clock.now)
+        return Ring(store, self.keyring, self.clock.now)
 
     def credentials(self, store: Store) -> Granter:
         """What turns a grant into credentials, its secrets read at that moment."""
@@ -245,10 +255,9 @@ class Wiring:
     def services(self, queue: Queue | None = None, store: SqlStore | None = None) -> Services:
         """Everything the flow needs."""
         store = store or self.store()
-        key = self.key()
-        bind(store, key)
-        cipher = Cipher(key)
-        vault = FolderVault(Path(self.settings.artifacts)) if self.settings.artifacts != "database" else store
+        keyring = self.keyring()
+        bind(store, *keyring.keys())
+        root = roots(store, *keyring.keys())
         hosts = self.hosts()
         return Services(
             settings=self.settings,
@@ -258,11 +267,11 @@ class Wiring:
             hosts=hosts,
             tools={name: make() for name, make in TOOLS.items()},
             chats=self.chats(),
-            artifacts=SealedArtifacts(vault, cipher),
-            effects_key=key.derive(b"effects"),
-            audit_key=key.derive(b"audit"),
+            artifacts=SealedArtifacts(self.folder() or store, keyring),
+            effects_key=root.effects,
+            audit_key=root.audit,
             mirror=lambda repo: self.mirror(hosts, repo),
-            log=lambda run_id: StoredLog(store, cipher, run_id, keep_bytes=self.settings.limits.log_bytes),
+            log=lambda run_id: StoredLog(store, keyring, run_id, keep_bytes=self.settings.limits.log_bytes),
             sandbox=self.sandbox,
             credentials=self.credentials(store),
             data=self.data,
@@ -272,10 +281,10 @@ class Wiring:
 
     def log_reader(self, store: SqlStore) -> Callable[[str, int], tuple[str, int, bool]]:
         """Reads a run's growing log: (run id, after which piece) -> (text, last piece, False)."""
-        cipher = Cipher(self.key())
+        keyring = self.keyring()
 
         def read(run_id: str, after: int) -> tuple[str, int, bool]:
-            pieces = read_log(store, cipher, run_id, after)
+            pieces = read_log(store, keyring, run_id, after)
             last = pieces[-1][0] if pieces else after
             return "".join(text for _, text in pieces), last, False
 

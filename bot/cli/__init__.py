@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, str]] = {
     "notify": "Send a test message to the chat destinations.",
     "identity": "Say whom id tokens of runs come from and what they say; make a new key.",
     "audit": "Verify, list or export the record.",
+    "secrets": "Change the key of stored plans and logs; search the whole store for secrets.",
     "db": "Migrate the store, or say what it needs.",
     "pause": "Stop deploys and keep plans going; or resume.",
 }

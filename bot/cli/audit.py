@@ -9,6 +9,7 @@ import click
 
 from bot.cli.options import config_option, json_option
 from bot.core.errors import StoreConflict
+from bot.stores.keyring import roots
 from bot.wiring import Wiring, config_path
 
 
@@ -26,7 +27,7 @@ def verify(config: str, as_json: bool) -> None:
         wiring = Wiring(config_path(config))
         store = wiring.store()
         rows = store.verify_audit()
-        signed = store.verify_checkpoints(wiring.key().derive(b"audit"))
+        signed = store.verify_checkpoints(roots(store, *wiring.keyring().keys()).audit)
     except StoreConflict as error:
         if as_json:
             click.echo(json.dumps({"whole": False, "problem": str(error)}))

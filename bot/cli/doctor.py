@@ -23,7 +23,7 @@ from bot.hosts.setup import Level
 from bot.queues.server import find_server
 from bot.sandbox.cgroup import bounds_processes
 from bot.sandbox.enclosure import unavailable
-from bot.stores.artifacts import bind
+from bot.stores.keyring import bind
 from bot.wiring import Wiring, config_path
 
 STATES = {Level.OK: "good", Level.WARNING: "warning", Level.PROBLEM: "bad"}
@@ -86,7 +86,7 @@ def _store(wiring: Wiring) -> Iterator[Finding]:
             text = "empty, or of an older version; the next start brings it up to date"
             yield Finding("warning", "store", text, f"headgate db migrate --config {wiring.path}")
             return
-        bind(store, wiring.key())
+        bind(store, *wiring.keyring().keys())
     except HeadgateError as error:
         yield Finding("bad", "store", str(error))
         return

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from bot.cli import in_clear_words, set_up_logging
 from bot.cli.queueing import configured_url
 from bot.cli.serve import Prepared
-from bot.stores.artifacts import bind
+from bot.stores.keyring import bind
 from bot.wiring import CONFIG_VARIABLE, Wiring, config_path
 
 
@@ -21,7 +21,7 @@ def prepare(config: str) -> Prepared:
     wiring = Wiring(config_path(config))
     store = wiring.store()
     store.migrate()
-    bind(store, wiring.key())
+    bind(store, *wiring.keyring().keys())
     store.close()
     settings = wiring.settings
     return Prepared(

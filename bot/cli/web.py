@@ -16,7 +16,8 @@ from bot.cli.options import config_option
 from bot.cli.queueing import open_queue
 from bot.core.errors import HeadgateError, KeyMismatch
 from bot.ports import Queue
-from bot.stores.artifacts import ArtifactKey, check
+from bot.stores.artifacts import check
+from bot.stores.keyring import Keyring
 from bot.stores.sqlstore import SqlStore
 from bot.web import pages, webhooks
 from bot.web.identity import add_identity
@@ -76,14 +77,14 @@ class Site:
         self._wiring, self._store, self._queue = wiring, store, queue
         self._lock = threading.Lock()
         self._pages: Flask | None = None
-        self._key: ArtifactKey | None = None
+        self._keyring: Keyring | None = None
         self._closed = webhooks.out_of_service(store, queue, self.ready)
 
     def ready(self) -> None:
         """Raises KeyMismatch while the key at hand is not the store's."""
         self._made()
-        if self._key is not None:
-            check(self._store, self._key)
+        if self._keyring is not None:
+            check(self._store, *self._keyring.keys())
 
     def app(self) -> Flask:
         """The pages, or what stands in their place."""
@@ -96,7 +97,7 @@ class Site:
         with self._lock:
             if self._pages is None:
                 services = self._wiring.services(self._queue, self._store)
-                self._key = self._wiring.key()
+                self._keyring = self._wiring.keyring()
                 self._pages = pages.create_app(services, self._wiring.log_reader(self._store), self.ready)
             return self._pages
 

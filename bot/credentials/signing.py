@@ -80,13 +80,20 @@ class Ring:
 
     def reseal(self) -> None:
         """Encrypt the private halves anew, under the installation's present key. Raises KeyMismatch."""
+        text = self.shelf.setting(SETTING)
+        if text is not None:
+            self.shelf.put_setting(SETTING, self.resealed(text))
+
+    def resealed(self, text: str) -> str:
+        """The same keys (as the shelf holds them), their private halves encrypted with the installation's newest key.
+        Raises KeyMismatch."""
         sealer = self.sealer()
-        keys = tuple(
-            replace(key, sealed=sealer.seal(sealer.open(key.sealed, _name(key.id)), _name(key.id)))
-            for key in self.known()
+        return _written(
+            tuple(
+                replace(key, sealed=sealer.seal(sealer.open(key.sealed, _name(key.id)), _name(key.id)))
+                for key in _read(text)
+            )
         )
-        if keys:
-            self.shelf.put_setting(SETTING, _written(keys))
 
     def _made(self) -> SigningKey:
         private = generate_private_key(65537, BITS)

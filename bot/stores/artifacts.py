@@ -50,16 +50,24 @@ class ArtifactKey:
     def load(
         cls, path: Path | None = None, *, env: str = "", environ: Mapping[str, str] | None = None
     ) -> ArtifactKey:
+        """The one that seals: the first of ``load_all``."""
+        return cls.load_all(path, env=env, environ=environ)[0]
+
+    @classmethod
+    def load_all(
+        cls, path: Path | None = None, *, env: str = "", environ: Mapping[str, str] | None = None
+    ) -> tuple[ArtifactKey, ...]:
         """From the variable ``env`` when that is set, else from the file, which the first to come creates (0600).
+        Usually one; while keys are changed over there are more, between blanks or lines, the newest first.
 
         Raises KeyMismatch when what is there is no key.
         """
         text = (os.environ if environ is None else environ).get(env, "") if env else ""
         if text:
-            return cls(_parse(text, f"the variable {env}"))
+            return tuple(map(cls, _parse(text, f"the variable {env}")))
         if path is None:
             raise KeyMismatch(f"no artifact key: set {env or 'its variable'} to 32 random bytes in base64")
-        return cls(_parse(_read_or_create(path), str(path)))
+        return tuple(map(cls, _parse(_read_or_create(path), str(path))))
 
     def derive(self, purpose: bytes, length: int = KEY_BYTES) -> bytes:
         """A key for one purpose (``b"effects"``), from which nobody gets back to this one."""
@@ -79,18 +87,12 @@ class Settings(Protocol):
     def put_setting(self, name: str, value: str | None, *, only_new: bool = False) -> bool: ...
 
 
-def bind(settings: Settings, key: ArtifactKey) -> None:
-    """Note the key's id in a new store; raises KeyMismatch when the store was written with another key."""
-    settings.put_setting(CHECK, key.id.hex(), only_new=True)
-    check(settings, key)
-
-
-def check(settings: Settings, key: ArtifactKey) -> None:
-    """Raises KeyMismatch, with the way out, when the store was written with another key; writes nothing."""
+def check(settings: Settings, *keys: ArtifactKey) -> None:
+    """Raises KeyMismatch, with the way out, when the store needs a key that is not among these; writes nothing."""
     found = settings.setting(CHECK) or ""
-    if found and not hmac.compare_digest(found, key.id.hex()):
+    if found and not any(hmac.compare_digest(found, each.id.hex()) for each in keys):
         raise KeyMismatch(
-            f"the artifact key at hand ({key.id.hex()}) is not the one this store was written with ({found}). "
+            f"the artifact key at hand ({keys[0].id.hex()}) is not the one this store was written with ({found}). "
             "Put that key back. If it is lost, stored plans and logs are lost with it: delete the row "
             f"{CHECK!r} from the table setting and start again; open changes are then planned anew"
         )
@@ -100,12 +102,13 @@ class Cipher:
     """Seals and opens bytes. The first key seals, every key opens, so that keys can be changed over."""
 
     def __init__(self, key: ArtifactKey, *older: ArtifactKey) -> None:
+        self.header: Final = MAGIC + key.id
         self._id = key.id
         self._keys = {each.id: AESGCM(each.derive(b"artifacts")) for each in (key, *older)}
 
     def seal(self, data: bytes, name: str) -> bytes:
         """Header (magic, key id), nonce, ciphertext. Only under the same ``name`` does it open again."""
-        header, nonce = MAGIC + self._id, secrets.token_bytes(NONCE_BYTES)
+        header, nonce = self.header, secrets.token_bytes(NONCE_BYTES)
         return header + nonce + self._keys[self._id].encrypt(nonce, data, header + name.encode())
 
     def open(self, sealed: bytes, name: str) -> bytes:
@@ -120,6 +123,14 @@ class Cipher:
             return key.decrypt(nonce, sealed[HEADER_BYTES + NONCE_BYTES :], header + name.encode())
         except InvalidTag:
             raise DamagedArtifact(f"{name} was altered after it was stored") from None
+
+
+class Sealer(Protocol):
+    """``Cipher``, or keys that can change while they are used."""
+
+    def seal(self, data: bytes, name: str) -> bytes: ...
+
+    def open(self, sealed: bytes, name: str) -> bytes: ...
 
 
 class Vault(Protocol):
@@ -142,9 +153,9 @@ class FolderVault:
         """Write beside, flush, rename."""
         place = self._place(name)
         beside = place.with_name(f".{place.name}.{secrets.token_hex(6)}")
-        _write_new(beside, data)
+        write_new(beside, data)
         beside.replace(place)
-        _flush_folder(self._folder)
+        flush_folder(self._folder)
 
     def blob(self, name: str) -> bytes | None:
         """The bytes, or None."""
@@ -152,6 +163,31 @@ class FolderVault:
             return self._place(name).read_bytes()
         except FileNotFoundError:
             return None
+
+    def names(self) -> list[str]:
+        """Of everything that is kept, sorted."""
+        return sorted(path.name for path in self._folder.iterdir() if _NAME.fullmatch(path.name))
+
+    def header(self, name: str) -> bytes:
+        """How a file begins: which key sealed it. Empty when it is gone."""
+        try:
+            with self._place(name).open("rb") as file:
+                return file.read(HEADER_BYTES)
+        except FileNotFoundError:
+            return b""
+
+    def rewrite(self, name: str, data: bytes) -> None:
+        """Other bytes under the same name and time; at every moment the old file is there whole, or the new one."""
+        place = self._place(name)
+        try:
+            standing = place.stat()
+        except FileNotFoundError:
+            return
+        beside = place.with_name(f".{place.name}.{secrets.token_hex(6)}")
+        write_new(beside, data)
+        os.utime(beside, ns=(standing.st_atime_ns, standing.st_mtime_ns))
+        beside.replace(place)
+        flush_folder(self._folder)
 
     def sweep(self, before: float) -> int:
         """Delete files last written before this moment (seconds since 1970); returns how many."""
@@ -169,7 +205,7 @@ class FolderVault:
 class SealedArtifacts:
     """``Artifacts``: sealed with the installation's key, kept in the store or in a folder."""
 
-    def __init__(self, vault: Vault, cipher: Cipher) -> None:
+    def __init__(self, vault: Vault, cipher: Sealer) -> None:
         self._vault = vault
         self._cipher = cipher
 
@@ -189,9 +225,9 @@ class SealedArtifacts:
         return self._cipher.open(sealed, name) if sealed is not None else None
 
 
-def _parse(text: str, source: str) -> bytes:
+def _parse(text: str, source: str) -> tuple[bytes, ...]:
     try:
-        return base64.b64decode(text.strip(), validate=True)
+        return tuple(base64.b64decode(each, validate=True) for each in text.split() or [""])
     except (binascii.Error, ValueError):
         raise KeyMismatch(f"{source} does not hold an artifact key (32 random bytes in base64)") from None
 
@@ -201,27 +237,29 @@ def _read_or_create(path: Path) -> str:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-        _write_new(beside, base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
+        write_new(beside, base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
         try:
             os.link(beside, path)
         except FileExistsError:
             pass
         finally:
             beside.unlink()
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
     if path.stat().st_mode & 0o077:
         raise KeyMismatch(f"{path} can be read by others: chmod 600 it, and take a new key if they may have read it")
     return path.read_text("ascii", "replace")
 
 
-def _write_new(path: Path, data: bytes) -> None:
+def write_new(path: Path, data: bytes) -> None:
+    """A private file that was not there before, on the disk when this returns."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """Make what was renamed in it survive a power cut."""
     handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

@@ -6,7 +6,7 @@ import threading
 from typing import Final, Protocol
 
 from bot.core.errors import StoreDown
-from bot.stores.artifacts import Cipher
+from bot.stores.artifacts import Sealer
 
 PIECE_BYTES: Final = 16 * 2**10
 """A piece is written as soon as this much waits …"""
@@ -34,7 +34,7 @@ def log_name(run_id: str) -> str:
 class StoredLog:
     """``LogSink`` over the store. A store that is down delays pieces; it never stops the run that writes them."""
 
-    def __init__(self, store: Pieces, cipher: Cipher, run_id: str, *, keep_bytes: int = KEEP_BYTES) -> None:
+    def __init__(self, store: Pieces, cipher: Sealer, run_id: str, *, keep_bytes: int = KEEP_BYTES) -> None:
         self._store = store
         self._cipher = cipher
         self._run_id = run_id
@@ -88,7 +88,7 @@ class StoredLog:
         # The same bytes again after a failure: the store may have taken them although it did not say so.
         if self._sealed is None:
             piece = _whole_characters(bytes(self._waiting[:PIECE_BYTES]))
-            self._sealed = self._cipher.seal(piece, _piece_name(self._run_id, self._next)), len(piece)
+            self._sealed = self._cipher.seal(piece, piece_name(self._run_id, self._next)), len(piece)
         sealed, length = self._sealed
         self._store.append_log(self._run_id, self._next, sealed)
         self._sealed = None
@@ -112,15 +112,16 @@ class StoredLog:
             self._timer = None
 
 
-def read_log(store: Pieces, cipher: Cipher, run_id: str, after: int = -1) -> tuple[tuple[int, str], ...]:
+def read_log(store: Pieces, cipher: Sealer, run_id: str, after: int = -1) -> tuple[tuple[int, str], ...]:
     """The pieces after number ``after``, opened, in order; join them for the text. Raises KeyMismatch."""
     return tuple(
-        (seq, cipher.open(sealed, _piece_name(run_id, seq)).decode("utf-8", "replace"))
+        (seq, cipher.open(sealed, piece_name(run_id, seq)).decode("utf-8", "replace"))
         for seq, sealed in store.log_pieces(run_id, after)
     )
 
 
-def _piece_name(run_id: str, seq: int) -> str:
+def piece_name(run_id: str, seq: int) -> str:
+    """What a piece is bound to: it opens in no other log and at no other place."""
     return f"log:{run_id}:{seq}"
 
 

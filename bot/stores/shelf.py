@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, or_, select
+from sqlalchemy import Connection, delete, or_, select, update
 
 from bot.core import codec
 from bot.core.effectset import EffectSet
@@ -30,6 +30,12 @@ def put_setting(connection: Connection, name: str, value: str | None, *, only_ne
         return connection.execute(once).first() is not None
     connection.execute(new.on_conflict_do_update(index_elements=["name"], set_={"value": new.excluded.value}))
     return True
+
+
+def swap_setting(connection: Connection, name: str, seen: str, value: str) -> bool:
+    """Set it if it still is as it was seen; False when somebody was faster."""
+    same = update(settings).where(settings.c.name == name, settings.c.value == seen).values(value=value)
+    return connection.execute(same.returning(settings.c.name)).first() is not None
 
 
 def put_effect_sets(connection: Connection, sets: Mapping[str, EffectSet], now: datetime) -> None:

@@ -22,11 +22,14 @@ from bot.stores import (
     migrating,
     outbox,
     rehearsal,
+    resealing,
     retention,
     runs,
+    searching,
     shelf,
     targets,
 )
+from bot.stores.artifacts import Sealer
 from bot.stores.database import Database
 from bot.stores.targets import changes_on
 
@@ -252,6 +255,20 @@ class SqlStore:
 
     def put_setting(self, name: str, value: str | None, *, only_new: bool = False) -> bool:
         return self._db.write(lambda c: shelf.put_setting(c, name, value, only_new=only_new))
+
+    def swap_setting(self, name: str, seen: str, value: str) -> bool:
+        """Set it if it still is as it was seen; False when somebody was faster."""
+        return self._db.write(lambda c: shelf.swap_setting(c, name, seen, value))
+
+    def sealed_places(self) -> tuple[resealing.Place, ...]:
+        """Where the store keeps what is sealed, beside a few settings."""
+        return resealing.Blobs(self._db), resealing.Pieces(self._db)
+
+    def search(self, sealer: Sealer, look: searching.Look) -> None:
+        """Show everything that is held, as it stands and opened. Raises StoreDown."""
+        searching.rows(self._db, look)
+        searching.artifacts(self._db, sealer, look)
+        searching.pieces(self._db, sealer, look)
 
     def append_log(self, run_id: str, seq: int, data: bytes) -> None:
         now = self._clock.now()

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.errors import KeyMismatch
-from bot.stores.artifacts import ArtifactKey, Cipher, DamagedArtifact, FolderVault, SealedArtifacts, bind
+from bot.stores.artifacts import ArtifactKey, Cipher, DamagedArtifact, FolderVault, SealedArtifacts
+from bot.stores.keyring import bind
 from bot.stores.sqlstore import SqlStore
 
 ONE, TWO = ArtifactKey(b"1" * 32), ArtifactKey(b"2" * 32)
