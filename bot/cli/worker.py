@@ -48,6 +48,8 @@ def command(config: str, environments: tuple[str, ...], kind: str) -> None:
     stop = stop_on_signals()
     store = wiring.store()
     store.migrate()
+    if wiring.settings.issuer:
+        wiring.ring(store).ensure()  # shown before the first token names it
     supervisor = Supervisor(CHILD, ("bot.work.child", "bot.work.warm"))
     supervisor.warm()
     warm_up()
