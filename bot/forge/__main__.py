@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from bot.forge.faces import FACES
 from bot.forge.model import Refused
 from bot.forge.seed import plant
 from bot.forge.server import Forge
@@ -21,10 +22,11 @@ from bot.forge.server import Forge
     "--data", type=click.Path(path_type=Path), help="New directory for git data (default: a temporary one)."
 )
 @click.option("--seed", type=click.Path(path_type=Path, exists=True), help="YAML file with people and repositories.")
-def main(host: str, port: int, data: Path | None, seed: Path | None) -> None:
-    """Run a local Git host that speaks GitHub's API, until it is interrupted."""
+@click.option("--face", type=click.Choice(sorted(FACES)), default="github", help="Whose API to name when started.")
+def main(host: str, port: int, data: Path | None, seed: Path | None, face: str) -> None:
+    """Run a local Git host that speaks GitHub's and GitLab's API, until it is interrupted."""
     with TemporaryDirectory(prefix="forge-") as scratch:
-        forge = Forge(data if data is not None else Path(scratch))
+        forge = Forge(data if data is not None else Path(scratch), face=face)
         if seed is not None:
             try:
                 plant(forge, seed)

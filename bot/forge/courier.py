@@ -59,7 +59,7 @@ class Courier:
     def hear(self, happening: Happening) -> None:
         """Write the letters for one happening; called under the state's lock."""
         letters: dict[str, Letter | None] = {}
-        for hook in happening.repo.hooks.values():
+        for hook in self._state.hooks_of(happening.repo):
             test = happening.topic is Topic.PING
             if test and happening.subject is not hook:
                 continue
@@ -191,18 +191,32 @@ def add_hook(
     events: tuple[str, ...],
     active: bool = True,
     face: str = "github",
-    role: Role = Role.ADMIN,
 ) -> Hook:
     """Register an address and send it a ping. Raises Refused for a foreign scheme or one that is there already."""
-    state.require(repo, actor, role)
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise Refused("config.url must be an http or https URL")
+    state.require(repo, actor, Role.ADMIN)
     if face == "github" and any((h.url, set(h.events)) == (url, set(events)) for h in repo.hooks.values()):
         raise Refused("Hook already exists on this repository")
-    now = state.now()
-    hook = Hook(state.new_id(), repo.full_name, url, secret, events, now, now, active, face=face)
-    repo.hooks[hook.id] = hook
+    hook = place_hook(state, repo.hooks, repo.full_name, url, secret, events, active, face)
     ping(state, repo, actor, hook)
+    return hook
+
+
+def place_hook(
+    state: State,
+    shelf: dict[int, Hook],
+    home: str,
+    url: str,
+    secret: str,
+    events: tuple[str, ...],
+    active: bool = True,
+    face: str = "github",
+) -> Hook:
+    """Put an address among the hooks of a repository, group or instance. Raises Refused for a foreign scheme."""
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise Refused("config.url must be an http or https URL")
+    now = state.now()
+    hook = Hook(state.new_id(), home, url, secret, events, now, now, active, face=face)
+    shelf[hook.id] = hook
     return hook
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from bot.forge import merging, pipelines, reports, rules, talk
@@ -112,4 +112,7 @@ _GITLAB = Face(
     habit=hooks.Habit(),
     joined_squash=True,
 )
+_SYSTEM = replace(_GITLAB, name="gitlab-system", events=("System Hook",), render=hooks.render_system)
 FACES: Mapping[str, Face] = MappingProxyType({face.name: face for face in (_GITHUB, _GITLAB)})
+SENDERS: tuple[Face, ...] = (*FACES.values(), _SYSTEM)
+"""Everything that writes to hooks; the hooks of a whole GitLab instance hear less, and in another envelope."""

@@ -106,3 +106,22 @@ def invite(state: State, repo: Repo, path: str, role: Role) -> None:
     else:
         repo.group_roles[path] = role
     state.version += 1
+
+
+def move(state: State, repo: Repo, full_name: str) -> None:
+    """Rename a repository or hand it to another owner; its old name leads to it. Raises Refused when taken."""
+    if full_name in state.repos:
+        raise Refused(f"name {full_name} already exists on this account")
+    old = repo.full_name
+    owner, _, name = full_name.rpartition("/")
+    repo.owner, repo.name = state.account(owner).login, name
+    state.repos[full_name] = state.repos.pop(old)
+    state.moved = {was: full_name if now == old else now for was, now in state.moved.items()} | {old: full_name}
+    state.moved.pop(full_name, None)
+    for hook in repo.hooks.values():
+        hook.repo = full_name
+    for other in state.repos.values():
+        other.parent = full_name if other.parent == old else other.parent
+        for pull in other.pulls:
+            pull.head_repo = full_name if pull.head_repo == old else pull.head_repo
+    state.version += 1

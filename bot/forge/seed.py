@@ -13,19 +13,22 @@ from bot.forge.server import Forge
 def plant(forge: Forge, path: Path) -> None:
     """Fill a host from a YAML or JSON file. Raises ValueError naming what is wrong with it.
 
-    Keys: ``users`` {login: token}, ``orgs`` {login: {owners, members}}, ``teams`` {org/slug: [login]},
+    Keys: ``users`` {login: token}, ``orgs`` {login: {owners, members}}, ``teams`` {org/slug: [login]}, ``groups``
+    {path/of/group: {login: role}},
     ``repositories`` {owner/name: {permissions: {who: role}, files: {path: text}, checks: [context]}}.
     """
     wish = yaml.safe_load(path.read_text())
     if not isinstance(wish, dict):
         raise ValueError(f"{path}: a mapping is needed at the top")
-    unknown = sorted(set(wish) - {"users", "orgs", "teams", "repositories"})
+    unknown = sorted(set(wish) - {"users", "orgs", "groups", "teams", "repositories"})
     if unknown:
         raise ValueError(f"{path}: unknown key {', '.join(unknown)}")
     for login, token in _mapping(path, wish, "users").items():
         forge.add_user(str(login), str(token) if token else None)
     for login, org in _mapping(path, wish, "orgs").items():
         forge.add_org(login, tuple(org.get("owners", ())), tuple(org.get("members", ())))
+    for group, people in _mapping(path, wish, "groups").items():
+        forge.add_group(group, people)
     for team, people in _mapping(path, wish, "teams").items():
         forge.add_team(team, *people)
     for name, repo in _mapping(path, wish, "repositories").items():

@@ -9,8 +9,8 @@ from pathlib import Path
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from bot.forge.courier import Courier
-from bot.forge.faces import FACES
+from bot.forge.courier import Courier, place_hook
+from bot.forge.faces import FACES, SENDERS
 from bot.forge.git_http import git_blueprint
 from bot.forge.github.gate import api_blueprint
 from bot.forge.github.routes import ROUTES
@@ -18,7 +18,7 @@ from bot.forge.gitlab import gate as gitlab_gate
 from bot.forge.gitlab import waiting
 from bot.forge.gitlab.routes import ROUTES as GITLAB_ROUTES
 from bot.forge.groups import add_group
-from bot.forge.model import AccountKind, Actor, App, Installation, Role
+from bot.forge.model import AccountKind, Actor, App, Hook, Installation, Role
 from bot.forge.pages.site import site_blueprint
 from bot.forge.repos import Files, create_repo
 from bot.forge.scribe import Scribe
@@ -47,9 +47,9 @@ class Forge:
         self.state.patience = lambda: waiting.settle(self.state)
         self.courier = Courier(
             self.state,
-            {name: one.render for name, one in FACES.items()},
-            {name: one.headers for name, one in FACES.items()},
-            {name: one.habit for name, one in FACES.items() if one.habit is not None},
+            {one.name: one.render for one in SENDERS},
+            {one.name: one.headers for one in SENDERS},
+            {one.name: one.habit for one in SENDERS if one.habit is not None},
         )
         self.state.audiences += [Scribe(self.state), self.courier]
         self.samples: list[SampleChange] = []
@@ -111,9 +111,13 @@ class Forge:
 
     # filling
 
-    def add_user(self, login: str, token: str | None = None, name: str = "", bot: bool = False) -> str:
-        """Add a person (or bot) and give their token."""
+    def add_user(
+        self, login: str, token: str | None = None, name: str = "", bot: bool = False, admin: bool = False
+    ) -> str:
+        """Add a person (or bot, or an administrator of the instance) and give their token."""
         with self.state.lock:
+            if admin:
+                self.state.admins.add(login)
             self.state.add_account(login, AccountKind.BOT if bot else AccountKind.USER, name)
             return self.state.issue_token(Actor(login), token)
 
@@ -130,6 +134,14 @@ class Forge:
         """Add a group, or one below another (``acme/platform``); members get the word of a role."""
         with self.state.lock:
             add_group(self.state, path, dict(members or {}))
+
+    def add_shared_hook(self, path: str, url: str, secret: str = "") -> Hook:
+        """Let an address hear of every repository below a group, or with an empty path of all there are."""
+        sender = next(one for one in reversed(SENDERS) if one.name.startswith(self.state.face))
+        face = sender if not path else FACES[self.state.face]
+        with self.state.lock:
+            shelf = self.state.shared_hooks.setdefault(path, {})
+            return place_hook(self.state, shelf, path, url, secret, face.events, face=face.name)
 
     def add_team(self, path: str, *members: str, parent: str | None = None) -> None:
         """Add a team, written ``org/slug``, with its people."""

@@ -18,6 +18,7 @@ from bot.forge.model import (
     AccountKind,
     Actor,
     App,
+    Hook,
     Installation,
     Label,
     Refusal,
@@ -56,6 +57,10 @@ class State:
         self.lock = threading.RLock()
         self.data_dir = data_dir
         self.trouble = Trouble()
+        self.admins: set[str] = set()
+        self.moved: dict[str, str] = {}
+        self.shared_hooks: dict[str, dict[int, Hook]] = {}
+        """Hooks of groups by path, and of the whole instance at the empty one."""
         self.root = "http://forge.invalid"
         self.face = "github"
         self.accounts: dict[str, Account] = {}
@@ -151,6 +156,7 @@ class State:
 
     def repo(self, full_name: str) -> Repo:
         """A repository by full name, in any case of letters. Raises Refused when there is none."""
+        full_name = self.moved.get(full_name, full_name)
         found = self.repos.get(full_name)
         if found is None:
             lower = full_name.lower()
@@ -158,6 +164,11 @@ class State:
         if found is None:
             raise Refused("Not Found", Refusal.NOT_FOUND)
         return found
+
+    def hooks_of(self, repo: Repo) -> list[Hook]:
+        """The hooks that hear of a repository: its own, those of the groups above it and of the instance."""
+        above = [hook for path in [*ancestors(repo.owner), ""] for hook in self.shared_hooks.get(path, {}).values()]
+        return [*repo.hooks.values(), *above]
 
     def git(self, repo: Repo) -> GitStore:
         """The git data of a repository."""

@@ -171,6 +171,11 @@ class RepoStory:
             self._repo.approval_rules[rule.id] = rule
             self._state.version += 1
 
+    def move(self, full_name: str) -> None:
+        """Rename it, or hand it to another owner; its old name leads to it."""
+        with self._state.lock:
+            repos.move(self._state, self._repo, full_name)
+
     def fork(self, by: str, name: str | None = None) -> RepoStory:
         """Copy the repository under somebody's name."""
         with self._state.lock:

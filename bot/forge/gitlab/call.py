@@ -12,6 +12,7 @@ from bot.forge.model import Actor, Pull, Refusal, Refused, Repo, Role
 from bot.forge.pulls import find_pull
 from bot.forge.state import State
 
+_LONGEST_DESCRIPTION = 1_048_576
 _YES = (True, "true", "1", 1, "yes", "on", "t")
 _NO = (False, "false", "0", 0, "no", "off", "f")
 
@@ -51,6 +52,14 @@ class Call:
             return str(value)
         if value is not None and not isinstance(value, str):
             raise Declined(400, f"{name} is invalid", "error")
+        return value
+
+    def description(self) -> str | None:
+        """The description of a merge request, None when absent. Raises Declined beyond its limit of 1 MiB."""
+        value = self.text("description")
+        if value is not None and len(value) > _LONGEST_DESCRIPTION:
+            problem = f"is too long ({len(value)}). The maximum size is {_LONGEST_DESCRIPTION}."
+            raise Declined(400, {"description": [problem]})
         return value
 
     def need(self, name: str) -> str:

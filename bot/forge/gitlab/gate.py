@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from flask import Blueprint, Response, request
 
@@ -126,10 +126,32 @@ def _handled(state: State, router: Router, actor: Actor) -> Response:
     try:
         target = _project(state, actor, route, parts) if route.rule.startswith("projects/<id>") else None
         return _dressed(route.handler(Call(state, actor, _params(), target), **parts))
+    except _Moved as moved:
+        return _moved(moved.repo)
     except Declined as declined:
         return _json(declined.body, declined.status)
     except Refused as refused:
         return _refused(refused, parts)
+
+
+class _Moved(Exception):
+    """A project is asked for by a name it had."""
+
+    def __init__(self, repo: Repo) -> None:
+        super().__init__(repo.full_name)
+        self.repo = repo
+
+
+def _moved(repo: Repo) -> Response:
+    """GitLab leads reads on to the project's number, and takes no writes under an old name."""
+    if request.method != "GET":
+        return _json({"message": "Non GET methods are not allowed for moved projects"}, 405)
+    rest = "/".join(quote(part, safe="") for part in _segments()[2:])
+    query = f"?{request.query_string.decode()}" if request.query_string else ""
+    answer = _json({"message": "This resource has been moved permanently"}, 301)
+    path = f"{PREFIX}/projects/{repo.id}{f'/{rest}' if rest else ''}{query}"
+    answer.headers["Location"] = f"{request.host_url.rstrip('/')}{path}"
+    return answer
 
 
 def _refused(refused: Refused, parts: Json) -> Response:
@@ -152,6 +174,8 @@ _NOUNS = {"note_id": "Note ", "hook_id": "Hook ", "sha": "Commit ", "branch": "B
 def _project(state: State, actor: Actor, route: Route, parts: dict[str, Any]) -> Repo:
     name = parts.pop("id")
     found = next((repo for repo in state.repos.values() if str(repo.id) == name), None)
+    if found is None and name in state.moved:
+        raise _Moved(state.repo(name))
     try:
         repo = found if found is not None else state.repo(name)
         state.require(repo, actor, route.role)

@@ -75,6 +75,15 @@ def render(state: State, happening: Happening) -> Letter | None:
     return _BODIES[happening.topic](state, happening)
 
 
+_SYSTEM = frozenset(("Push Hook", "Tag Push Hook", "Merge Request Hook"))
+
+
+def render_system(state: State, happening: Happening) -> Letter | None:
+    """What a hook of the whole instance gets: pushes, tags and merge requests, all under one name."""
+    letter = render(state, happening)
+    return ("System Hook", letter[1]) if letter is not None and letter[0] in _SYSTEM else None
+
+
 def new_signing_token() -> str:
     """A fresh signing token in the form that GitLab hands out."""
     return _PREFIX + base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()

@@ -115,3 +115,139 @@ def test_the_branch_can_be_kept_for_one_who_merges(lab: Any) -> None:
     assert refused.value.response_code == 401
     lab.project("hg-bot").mergerequests.get(1).merge()
     assert lab.repo.pull(1).state == "merged"
+
+
+def test_a_moved_project_leads_reads_on_and_takes_no_writes_under_its_old_name(lab: Any) -> None:
+    lab.change()
+    lab.repo.move("acme/platform-infra")
+    old = lab.client("dee").projects.get("acme/infra")
+    assert old.path_with_namespace == "acme/platform-infra"
+    assert lab.call("dee", "GET", "/:p/merge_requests/1?x=1").url.endswith(f"/projects/{old.id}/merge_requests/1?x=1")
+    answer = lab.call("dee", "POST", "/:p/merge_requests/1/notes", json={"body": "x"})
+    assert answer.status_code == 405
+    old.mergerequests.get(1).notes.create({"body": "still here"})
+    assert lab.repo.pull(1).comments[0].body == "still here"
+
+
+def test_a_fork_proposes_a_merge_request_to_its_source(lab: Any) -> None:
+    fork = lab.project("eve").forks.create({})
+    mine = lab.client("eve").projects.get(fork.id)
+    lab.forge.repo("eve/infra").commit("idea", {"a": "1"}, "eve")
+    made = mine.mergerequests.create(
+        {
+            "source_branch": "idea",
+            "target_branch": "main",
+            "title": "Draft: idea",
+            "target_project_id": lab.project("eve").id,
+            "labels": "risky",
+        }
+    )
+    seen = lab.project("dee").mergerequests.get(made.iid)
+    assert (seen.source_project_id, seen.target_project_id) == (mine.id, lab.project("dee").id)
+    assert (seen.draft, seen.title, seen.labels) == (True, "Draft: idea", [])
+    assert mine.forked_from_project["path_with_namespace"] == "acme/infra"
+
+
+def test_a_merge_request_is_changed_in_every_way(lab: Any) -> None:
+    pull = lab.change()
+    lab.repo.push("release", lab.repo.sha("main"), "dee")
+    seen = lab.project("dee").mergerequests.get(1)
+    seen.title, seen.description, seen.target_branch, seen.labels = "[Draft] New", "why", "release", ["a", "b"]
+    seen.save()
+    assert (pull.draft, pull.base_ref, pull.labels) == (True, "release", ["a", "b"])
+    seen = lab.project("dee").mergerequests.get(1)
+    seen.labels, seen.state_event, seen.title = ["b"], "close", "New"
+    seen.save()
+    assert (pull.draft, pull.labels, pull.state) == (False, ["b"], "closed")
+    bo = lab.client("bo").users.list(username="bo")[0]
+    seen.reviewer_ids, seen.state_event = [bo.id], "reopen"
+    seen.save()
+    reviewers = seen.reviewer_details.list(get_all=True)
+    assert [(one.user["username"], one.state) for one in reviewers] == [("bo", "unreviewed")]
+    assert lab.call("dee", "PUT", "/:p/merge_requests/1", json={"description": "x" * 1_048_577}).status_code == 400
+
+
+def test_approval_rules_name_people_and_groups(lab: Any) -> None:
+    project = lab.project("ann")
+    platform = lab.client("ann").groups.get("acme/platform")
+    rule = project.approvalrules.create({"name": "platform", "approvals_required": 1, "group_ids": [platform.id]})
+    pull = lab.change()
+    pull.approve("ann")
+    seen = lab.project("dee").mergerequests.get(1)
+    state = seen.approval_state.get()
+    assert [(one["name"], one["approved"]) for one in state.rules] == [("platform", True)], "ann owns the group above"
+    ann = lab.client("ann").users.list(username="hg-bot")[0]
+    rule.user_ids, rule.group_ids, rule.approvals_required = [ann.id], [], 1
+    rule.save()
+    approvals = seen.approvals.get()
+    assert (approvals.approved, approvals.approvals_left, approvals.approvals_required) == (False, 1, 1)
+    pull.approve("hg-bot")
+    assert seen.approvals.get().approved
+    assert lab.call("dee", "PUT", "/:p/merge_requests/1/reset_approvals").status_code == 401
+    assert lab.call("hg-bot", "PUT", "/:p/merge_requests/1/reset_approvals").status_code == 202
+    assert seen.approvals.get().approved_by == []
+    rule.delete()
+    assert project.approvalrules.list(get_all=True) == []
+
+
+def test_files_trees_commits_and_comparisons_can_be_read(lab: Any) -> None:
+    project = lab.project("eve")
+    first = lab.repo.sha("main")
+    head = lab.repo.commit("feature/x", {"web/site.yaml": "port: 81\n", "README.md": None}, "dee")
+    assert project.files.get("web/site.yaml", ref="feature/x").decode() == b"port: 81\n"
+    assert lab.call("eve", "GET", "/:p/repository/files/web%2Fsite.yaml/raw?ref=feature%2Fx").text == "port: 81\n"
+    assert {item["name"] for item in project.repository_tree(ref="main", get_all=True)} == {"README.md", "db", "web"}
+    assert project.branches.get("feature/x").commit["id"] == head
+    assert project.repository_compare("main", "feature/x")["commits"][0]["id"] == head
+    assert project.repository_merge_base(["main", "feature/x"])["id"] == first
+    assert [c.id for c in project.commits.list(ref_name="feature/x", get_all=True)] == [head, first]
+    assert {d["new_path"]: d["deleted_file"] for d in project.commits.get(head).diff(get_all=True)} == {
+        "README.md": True,
+        "web/site.yaml": False,
+    }
+    rows = lab.call("eve", "GET", "/:p/events?action=pushed").json()
+    assert [(row["author_username"], row["push_data"]["action"]) for row in rows] == [("dee", "created")]
+    assert rows[0]["push_data"]["commit_to"] == head
+
+
+def test_more_files_than_the_host_keeps_are_left_out_and_said_so(lab: Any) -> None:
+    lab.repo.commit("big", {f"f/{number}": "x\n" for number in range(1001)}, "dee")
+    lab.repo.open_pull("Big", "big", "dee")
+    seen = lab.project("dee").mergerequests.get(1).changes()
+    assert (len(seen["changes"]), seen["overflow"], seen["changes_count"]) == (1000, True, "1000+")
+
+
+def test_a_project_is_set_up(lab: Any) -> None:
+    project = lab.project("ann")
+    project.only_allow_merge_if_pipeline_succeeds = True
+    project.squash_option = "always"
+    project.merge_method = "rebase_merge"
+    project.save()
+    seen = lab.project("dee")
+    assert (seen.only_allow_merge_if_pipeline_succeeds, seen.squash_option, seen.merge_method) == (
+        True,
+        "always",
+        "rebase_merge",
+    )
+    with pytest.raises(gitlab.GitlabUpdateError):
+        seen.squash_option = "never"
+        seen.save()
+    settings = project.approvals.get()
+    settings.reset_approvals_on_push = True
+    settings.save()
+    assert lab.repo.settings.reset_approvals_on_push
+
+
+def test_the_leave_to_merge_is_changed_row_by_row(lab: Any) -> None:
+    project = lab.project("ann")
+    bot = lab.client("ann").users.list(username="hg-bot")[0]
+    made = project.protectedbranches.create({"name": "main"})
+    assert [row["access_level"] for row in made.merge_access_levels] == [40]
+    gone = {"id": made.merge_access_levels[0]["id"], "_destroy": True}
+    path = "/:p/protected_branches/main"
+    lab.call("ann", "PATCH", path, json={"allowed_to_merge": [gone, {"user_id": bot.id}]})
+    rows = project.protectedbranches.get("main").merge_access_levels
+    assert [row["user_id"] for row in rows] == [bot.id]
+    assert lab.call("dee", "GET", path).status_code == 403
+    project.protectedbranches.get("main").delete()
+    assert project.protectedbranches.list(get_all=True) == []

@@ -147,3 +147,22 @@ def test_forty_failures_switch_a_hook_off_until_a_test_succeeds(tmp_path: Path, 
     days.push()
     assert len(mailbox.letters) == 42
     days.forge.stop()
+
+
+def test_hooks_of_groups_above_and_of_the_instance_hear_too(lab: Any, mailbox: Any) -> None:
+    lab.tokens["root"] = lab.forge.add_user("root", admin=True)
+    lab.forge.add_group("acme/edge", {"dee": "write"})
+    repo = lab.forge.create_repo("acme/edge/dns", {"a": "1"})
+    lab.client("ann").http_post(
+        "/groups/acme/hooks", post_data={"url": mailbox.url, "token": "g", "note_events": True}
+    )
+    made = lab.client("root").hooks.create({"url": mailbox.url, "token": "i"})
+    assert lab.call("ann", "GET", "/hooks").status_code == 403
+    assert lab.call("dee", "GET", "/groups/acme%2Fedge/hooks").status_code == 403
+    repo.commit("port", {"a": "2"}, "dee")
+    repo.open_pull("T", "port", "dee").comment("dee", "hello")
+    assert lab.forge.courier.settle()
+    heard = sorted((h["X-Gitlab-Token"], h["X-Gitlab-Event"]) for h, _ in mailbox.letters)
+    assert heard == [("g", "Note Hook"), ("g", "Push Hook"), ("i", "System Hook"), ("i", "System Hook")]
+    made.delete()
+    assert lab.client("root").hooks.list(get_all=True) == []

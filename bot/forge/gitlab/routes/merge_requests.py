@@ -80,14 +80,16 @@ def create(call: Call) -> Result:
     head = branch if target is call.repo else f"{call.repo.full_name}:{branch}"
     draft = DRAFT.match(title) is not None
     plain = DRAFT.sub("", title)
-    wish = pulls.Opening(plain, head, base, call.text("description") or "", draft)
+    wish = pulls.Opening(plain, head, base, call.description() or "", draft)
     taken = [p for p in target.pulls if p.open and (p.head_ref, p.base_ref) == (branch, base)]
     if any(pull.head_repo == call.repo.full_name for pull in taken):
         raise Declined(409, [f"Another open merge request already exists for this source branch: !{taken[0].number}"])
     pull = pulls.open_pull(call.state, target, call.actor, wish)
     pull.remove_source, pull.squash = bool(call.flag("remove_source_branch")), bool(call.flag("squash"))
-    if call.words("labels"):
-        pulls.add_labels(call.state, target, call.actor, pull, call.words("labels") or [])
+    labels = call.words("labels")
+    # Labels of those who may not set them are left out without a word.
+    if labels and call.state.role(target, call.actor) >= Role.TRIAGE:
+        pulls.add_labels(call.state, target, call.actor, pull, labels)
     return Answer(shapes.merge_request_full(call.state, target, pull, call.actor), 201)
 
 
@@ -113,7 +115,7 @@ def update(call: Call, iid: int) -> Result:
     if title is not None:
         pulls.set_draft(*parts, draft=DRAFT.match(title) is not None)
         title = DRAFT.sub("", title)
-    pulls.edit(*parts, title=title, body=call.text("description"))
+    pulls.edit(*parts, title=title, body=call.description())
     target = call.text("target_branch")
     if target is not None:
         pulls.retarget(*parts, target)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.forge import approving
 from bot.forge.gitlab import standing
-from bot.forge.gitlab.shapes.people import Json, basic, moment
+from bot.forge.gitlab.shapes.people import Json, basic, group, moment
 from bot.forge.gitlab.shapes.report import pipeline
 from bot.forge.gitstore import FileChange
 from bot.forge.model import Actor, MergeMethod, Pull, Repo, Review, ReviewState
@@ -260,7 +260,7 @@ def approval_state(state: State, repo: Repo, pull: Pull) -> Json:
             "eligible_approvers": [basic(state, login) for login in verdict.eligible] if named else [],
             "approvals_required": verdict.rule.needed,
             "users": [basic(state, login) for login in sorted(verdict.rule.people)],
-            "groups": [],
+            "groups": [group(state, path) for path in sorted(verdict.rule.groups)],
             "contains_hidden_groups": False,
             "overridden": False,
             "source_rule": None,

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from bot.forge import gitread
 from bot.forge.gitlab.shapes.commit import commit_short
-from bot.forge.gitlab.shapes.people import Json, basic, level, moment, namespace
+from bot.forge.gitlab.shapes.people import Json, basic, group, level, moment, namespace
 from bot.forge.model import Access, Actor, ApprovalRule, Hook, MergeMethod, Protection, Repo
 from bot.forge.state import State
 
@@ -193,7 +193,7 @@ def _access_row(number: int, access: int, words: str, user_id: int | None) -> Js
     }
 
 
-def hook(state: State, repo: Repo, which: Hook) -> Json:
+def hook(state: State, which: Hook) -> Json:
     """A webhook; its secrets are never shown."""
     wanted = {flag: event in which.events or "*" in which.events for flag, event in HOOK_EVENTS.items()}
     return wanted | {
@@ -202,7 +202,6 @@ def hook(state: State, repo: Repo, which: Hook) -> Json:
         "name": None,
         "description": None,
         "created_at": moment(which.created_at),
-        "project_id": repo.id,
         "push_events_branch_filter": "",
         "branch_filter_strategy": "wildcard",
         "repository_update_events": False,
@@ -237,6 +236,6 @@ def approval_rule(state: State, rule: ApprovalRule, eligible: tuple[str, ...]) -
         "eligible_approvers": [basic(state, login) for login in eligible] if named else [],
         "approvals_required": rule.needed,
         "users": [basic(state, login) for login in sorted(rule.people)],
-        "groups": [],
+        "groups": [group(state, path) for path in sorted(rule.groups)],
         "contains_hidden_groups": False,
     }
