@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 from werkzeug.exceptions import NotFound
 
 from bot.core.config.server import rules_for
+from bot.core.errors import KeyMismatch
 from bot.core.face.compose import compose
 from bot.core.face.effects import Detail
 from bot.core.face.explain import explain
@@ -168,7 +169,15 @@ def _add_api(app: Flask, services: Services, read_log: LogReader) -> None:
         found = services.store.run(run_id)
         if found is None:
             abort(404)
-        text, last, finished = read_log(run_id, request.args.get("after", -1, type=int))
+        try:
+            text, last, finished = read_log(run_id, request.args.get("after", -1, type=int))
+        except KeyMismatch as error:
+            # Nothing of a log is shown whose pieces are not those that were written.
+            answer = jsonify(
+                text=f"This log cannot be read: {error}\n", last=-1, finished=True, state=found.state.value
+            )
+            answer.status_code = 500
+            return answer
         return jsonify(text=text, last=last, finished=finished or found.state.over, state=found.state.value)
 
 

@@ -6,7 +6,8 @@ let last = -1;
 async function follow() {
   try {
     const answer = await fetch(`/api/runs/${encodeURIComponent(log.dataset.run)}/log?after=${last}`);
-    if (!answer.ok) throw new Error(String(answer.status));
+    // An error that is told in JSON (a log that was damaged) is shown like the log itself.
+    if (!answer.ok && !(answer.headers.get("content-type") || "").includes("json")) throw new Error(String(answer.status));
     const piece = await answer.json();
     const atEnd = window.innerHeight + window.scrollY >= document.body.scrollHeight - 40;
     if (piece.text) log.append(piece.text);
