@@ -72,6 +72,17 @@ class _Token(AuthBase):
         return request
 
 
+class _Session(requests.Session):
+    """A session that leaves redirections to us.
+
+    Told not to follow one, it would all the same read the whole body and take the address apart, whatever it is.
+    """
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - requests' signature
+        """None: there is nowhere to go."""
+        return None
+
+
 class _Connection(threading.local):
     """One session per thread and process."""
 
@@ -172,7 +183,7 @@ class Client:
         """The answer; a read is sent after its object to a new name on this server, and nowhere else."""
         for _ in range(REDIRECTIONS + 1):
             answer = self._once(verb, url, body)
-            following = urljoin(url, answer.headers.get("location", ""))
+            following = _joined(url, answer.headers.get("location", ""))
             moved = answer.status in (301, 302, 307, 308) and verb == "GET"
             if not moved or following == url or not following.startswith(f"{self._api_url}/"):
                 break
@@ -191,8 +202,16 @@ class Client:
     def _session(self) -> requests.Session:
         here = self._connection
         if here.session is None or here.pid != os.getpid():
-            here.pid, here.session = os.getpid(), requests.Session()
+            here.pid, here.session = os.getpid(), _Session()
         return here.session
+
+
+def _joined(url: str, location: str) -> str:
+    """Where a redirection leads; the address it came from when it leads nowhere."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return url
 
 
 def _read(response: requests.Response) -> str:

@@ -17,21 +17,22 @@ RECENT: Final = 10
 MOST_COMMITS: Final = 250
 
 
-def pusher_in(page: Sequence[Mapping[str, Any]], branch: str, sha: str) -> str:
-    """Who pushed a commit to the head of a branch, from a page of a repository's activity; empty when nobody did."""
+def pushed_in(page: Sequence[Mapping[str, Any]], branch: str) -> dict[str, str]:
+    """Commit -> who pushed it last to a branch, from a page of a repository's activity."""
+    found: dict[str, str] = {}
     for each in page:
         pushed = each.get("op_type") in PUSHES and each.get("ref_name") in (branch, f"refs/heads/{branch}")
-        if pushed and _head(each.get("content")) == sha:
-            return login(each.get("act_user"))
-    return ""
+        for sha in _commits(each.get("content")) if pushed else ():
+            found.setdefault(sha, login(each.get("act_user")))
+    return {sha: who for sha, who in found.items() if who}
 
 
-def _head(content: object) -> str:
-    """The commit at the tip after a push."""
+def _commits(content: object) -> tuple[str, ...]:
+    """The commits of a push as far as the server names them: its last ones."""
     told = some(parsed(content if isinstance(content, str) else None))
     commits = told.get("Commits")
-    first = commits[0] if isinstance(commits, list) and commits else None
-    return str(some(told.get("HeadCommit") or first).get("Sha1") or "")
+    named = [told.get("HeadCommit"), *(commits if isinstance(commits, list) else ())]
+    return tuple(sha for each in named if (sha := str(some(each).get("Sha1") or "")))
 
 
 def landed(client: Client, at: str, sha: str) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from bot.core.model import Change, ChangeRef, Comment, Commit, HostCheck, HostFa
 from bot.hosts.fields import some
 from bot.hosts.gitea import parse
 from bot.hosts.gitea.client import Client
-from bot.hosts.gitea.landing import landed, pusher_in
+from bot.hosts.gitea.landing import landed, pushed_in
 from bot.hosts.gitea.people import People
 from bot.ports import ChangeStub
 
@@ -71,7 +71,7 @@ class Reads:
             commits=commits,
             checks=found,
             permissions=self._permissions_for(change, reviews, comments, known),
-            pushers=self._pushers(change, known),
+            pushers=self._pushers(change, commits, known),
             complete=whole_reviews and whole_commits and whole_checks,
         )
 
@@ -114,30 +114,33 @@ class Reads:
         asked = {each.lower(): self.permission(change.ref.repo, each) for each in sorted(wanted)}
         return {**(known.permissions if known else {}), **asked}
 
-    def _pushers(self, change: Change, known: HostFacts | None) -> Mapping[str, str]:
-        """Those known, and the head's; asked again while the host cannot say."""
+    def _pushers(self, change: Change, commits: tuple[Commit, ...], known: HostFacts | None) -> Mapping[str, str]:
+        """Those known, and those of the head and its commits; asked again while the server cannot say who pushed the
+        head."""
         pushers = {sha: who for sha, who in (known.pushers if known else {}).items() if who}
         if change.head_sha not in pushers:
-            pushers[change.head_sha] = self._pusher(change)
+            shas = {change.head_sha, *(commit.sha for commit in commits)}
+            pushers |= {sha: who for sha, who in self._activity(change).items() if sha in shas}
+            pushers.setdefault(change.head_sha, "")
         return pushers
 
-    def _pusher(self, change: Change) -> str:
-        """Who pushed the head, from the activity of the repository it is in; empty when that does not say.
+    def _activity(self, change: Change) -> Mapping[str, str]:
+        """Commit -> who pushed it last, from the activity of the repository it is in; nothing when that is not told.
 
         The change's own timeline is no witness: it takes whoever opened the change for who pushed it.
         """
         if change.head_ref.startswith(OF_NO_BRANCH):
-            return change.author
+            return {change.head_sha: change.author}
+        found: dict[str, str] = {}
         if change.head_repo is None:
-            return ""
+            return found
         try:
             pages = self.client.pages(f"{self.at(change.head_repo)}/activities/feeds")
             for _, page in zip(range(FEED_PAGES), pages, strict=False):
-                if who := pusher_in(page, change.head_ref, change.head_sha):
-                    return who
+                found = {**pushed_in(page, change.head_ref), **found}
         except (HostDenied, HostGone):
-            return ""
-        return ""
+            pass
+        return found
 
     # ------------------------------------------------------------------------------------------- people
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import itertools
+import json
 import subprocess
+import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -54,8 +57,9 @@ class Ground:
     def host(self, login: str = BOT, **more: Any) -> Gitea:
         """The adapter with somebody's token, through the wire."""
         token = self.tokens[login]
+        clock = more.pop("clock", time.monotonic)
         words = {"name": "home", "url": self.wire.url, "token": lambda: token} | more
-        return Gitea(GiteaSettings(**words))
+        return Gitea(GiteaSettings(**words), clock)
 
     # --------------------------------------------------------------------------------------------- git
 
@@ -177,6 +181,7 @@ class Catcher:
     """Where webhooks come in; keeps them as they came."""
 
     def __init__(self) -> None:
+        self.at = datetime.now(UTC)
         self.caught: list[tuple[dict[str, str], bytes]] = []
         caught = self.caught
 
@@ -197,6 +202,20 @@ class Catcher:
     def events(self) -> list[tuple[str, str]]:
         """(event, finer type) of each."""
         return [(headers["X-Gitea-Event"], headers["X-Gitea-Event-Type"]) for headers, _ in self.caught]
+
+    def acts(self) -> list[tuple[str, str]]:
+        """(event, action) of each."""
+        return [(known["X-Gitea-Event"], json.loads(body).get("action", "")) for known, body in list(self.caught)]
+
+    def wait(self, event: str, action: str = "") -> tuple[dict[str, str], bytes]:
+        """The first delivery of an event, and of an action where it is named."""
+
+        def found() -> tuple[dict[str, str], bytes] | None:
+            told = (each for each in list(self.caught) if each[0]["X-Gitea-Event"] == event)
+            return next((each for each in told if not action or json.loads(each[1]).get("action") == action), None)
+
+        assert settled(lambda: found() is not None), f"no {event} {action} came"
+        return found() or ({}, b"")
 
     def stop(self) -> None:
         self._server.shutdown()

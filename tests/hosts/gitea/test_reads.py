@@ -63,6 +63,13 @@ def test_the_pusher_is_who_pushed_whoever_wrote_it_or_opened_the_change(ground: 
     assert read(ground, ref).pushers == {head: "bo"}
 
 
+def test_every_push_whose_commit_is_still_there_is_told_by_the_activity(ground: Any) -> None:
+    first = ground.commit("port", {"web/a": "x"}, "bo", author="dee")
+    second = ground.commit("port", {"web/b": "x"}, "dee")
+    ref = ChangeRef(ground.repo, ground.open_change("port"))
+    assert read(ground, ref).pushers == {first: "bo", second: "dee"}
+
+
 def test_a_forced_push_is_its_pushers(ground: Any) -> None:
     ref = opened(ground)
     first = ground.head_of("port")
