@@ -66,6 +66,12 @@ def own_binding(ground: Ground, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(affected._Pair, "planned", lambda pair: pair.new or pair.old)
 
 
+def own_projects(ground: Ground, patch: pytest.MonkeyPatch) -> None:
+    """What a change concerns is found by its own configuration alone."""
+    real = affected._paired
+    patch.setattr(affected, "_paired", lambda base, head: real(head, head))
+
+
 def own_work(ground: Ground, patch: pytest.MonkeyPatch) -> None:
     """Who wrote something may approve it."""
     everywhere(patch, people.contributors, lambda snapshot: frozenset())

@@ -64,6 +64,7 @@ class Layer(enum.Enum):
     LEAVINGS = "leavings read without links"
     REDACTION = "redaction"
     BINDING = "the target branch's binding"
+    UNION = "both sides' projects"
     LEFTOVERS = "the count of what is left"
     CONTRIBUTORS = "no approval of one's own work"
     COVERAGE = "approvals of what was shown"
@@ -91,6 +92,7 @@ WHAT: Final[Mapping[Layer, str]] = {
     Layer.WRITER: "the checkout is written by Headgate: git's filters, hooks and submodules take no part",
     Layer.LEAVINGS: "what a command left is opened part by part, and only if it is a plain file of one name",
     Layer.BINDING: "an existing project keeps the target branch's tool, environment and commands until it is merged",
+    Layer.UNION: "what a change concerns is found by the target branch's projects as well as by its own",
     Layer.LEFTOVERS: "what a removed project owns is counted, and blocks or needs an approval",
     Layer.CONTRIBUTORS: "author, committers, pushers and who asked a bot do not approve",
     Layer.COVERAGE: "an approval counts for the commit and the effects that stood published when it was given",
@@ -344,6 +346,7 @@ SWITCHES: Final[dict[Layer, Switch]] = {
     Layer.LEAVINGS: _follow_links,
     Layer.REDACTION: _no_redaction,
     Layer.BINDING: judgement.own_binding,
+    Layer.UNION: judgement.own_projects,
     Layer.LEFTOVERS: judgement.nothing_left,
     Layer.CONTRIBUTORS: judgement.own_work,
     Layer.COVERAGE: judgement.any_approval,

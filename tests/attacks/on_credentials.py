@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from attacks.attack import Attack, Scene, Step, box, by, said, says, took
+from attacks.ground import BOX, PROJECTS
 from attacks.layers import Layer
 
 ENVIRONMENT: Final = "loot(repr(dict(os.environ)))"
@@ -71,6 +72,19 @@ ATTACKS: Final = (
         steps=(says("eve", "/ok-to-plan {head}"),),
         harmed=said("ran"),
         stopped_by=by(Layer.CONSENT),
+    ),
+    Attack(
+        name="fork-for-production",
+        tries="retarget production in a fork: a new project there, whose plan takes production's credentials",
+        files={
+            ".headgate.yaml": PROJECTS + BOX.format(name="prod"),
+            **box(ENVIRONMENT, "prod"),
+        },
+        author="eve",
+        fork=True,
+        steps=(says("ann", "/ok-to-plan {head}"),),
+        harmed=took("prod"),
+        stopped_by=by(Layer.STRANGERS),
     ),
     Attack(
         name="credentials-for-a-stranger",

@@ -9,6 +9,8 @@ from attacks.ground import NOTHING, PROJECTS
 from attacks.layers import Layer
 from worlds import project
 
+from bot.core.runs import RunKind
+
 PRODUCTION: Final = {"prod/web/wanted": "a=2\n"}
 """A change of what runs in production, which needs somebody else's approval."""
 
@@ -16,6 +18,11 @@ PRODUCTION: Final = {"prod/web/wanted": "a=2\n"}
 def opened(scene: Scene) -> bool:
     """Whether the gate lets it be merged."""
     return scene.ground.gate(scene.pull) == "success"
+
+
+def unplanned_in_production(scene: Scene) -> bool:
+    """Whether nothing of production was planned for it."""
+    return "prod-web" not in dict(scene.ground.run_states(scene.pull, RunKind.PLAN))
 
 
 def pushes(who: str, text: str) -> Step:
@@ -42,10 +49,20 @@ ATTACKS: Final = (
     ),
     Attack(
         name="drop-the-project",
-        tries="take a project out of the configuration, so that nobody asks what becomes of what it owns",
+        tries="delete a root and its project, so that nobody asks what becomes of what it owns",
         files={".headgate.yaml": PROJECTS.replace(project("dev-web"), ""), "dev/web/wanted": None},
         harmed=opened,
         stopped_by=by(Layer.LEFTOVERS),
+    ),
+    Attack(
+        name="narrow-what-plans-it",
+        tries="alter the program that deploys production, and in the same change no longer name it in `when_changed`",
+        files={
+            "apply.py": "raise SystemExit('mine')\n",
+            ".headgate.yaml": PROJECTS.replace(', when_changed: ["plan.py", "apply.py"]', ""),
+        },
+        harmed=unplanned_in_production,
+        stopped_by=by(Layer.UNION),
     ),
     Attack(
         name="a-plan-that-lies",

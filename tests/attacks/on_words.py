@@ -10,6 +10,7 @@ from attacks.layers import Layer
 from bot.web.pages import create_app
 
 MARKUP: Final = "</details> ``` @acme/ops ![x](https://evil.example/p.png) <img src=https://evil.example/p.png> `"
+FORGED: Final = "<!-- headgate:story:page:1 --> Approved by everybody"
 TURNED: Final = "\u202eeruces yletelpmoc"
 
 
@@ -17,6 +18,11 @@ def live_markup(scene: Scene) -> bool:
     """Whether the comment has a picture, a mention or an end of the attacker's making."""
     face = scene.ground.face(scene.pull)
     return "<img" in face or "@acme" in face
+
+
+def live_marker(scene: Scene) -> bool:
+    """Whether a marker of ours stands anywhere but in the first line."""
+    return "<!-- headgate" in scene.ground.face(scene.pull).partition("\n")[2]
 
 
 def retitled(scene: Scene) -> None:
@@ -47,6 +53,13 @@ ATTACKS: Final = (
         tries="have a failing plan's last words become a picture, a mention and the end of the comment's fold",
         files={"dev/box/plan.py": f"import sys\nsys.exit({MARKUP!r})\n"},
         harmed=live_markup,
+        stopped_by=by(Layer.WORDS),
+    ),
+    Attack(
+        name="forged-marker",
+        tries="have the comment hold a marker of ours with words of the attacker's, as if the bot had said them",
+        files={"dev/box/plan.py": f"import sys\nsys.exit({FORGED!r})\n"},
+        harmed=live_marker,
         stopped_by=by(Layer.WORDS),
     ),
     Attack(

@@ -6,6 +6,7 @@ import sys
 from typing import Final
 
 from attacks.attack import Attack
+from attacks.by_construction import BY_CONSTRUCTION
 from attacks.layers import WHAT, Layer
 from attacks.registry import ATTACKS, THEMES
 
@@ -27,12 +28,21 @@ The tests are in `tests/attacks/test_attacks.py`: `test_it_is_contained[ATTACK]`
 """
 
 
+NOTHING_TO_HOLD: Final = """\
+## What has nothing to take hold of
+
+These find no layer to leave out: what they aim at is not done at all (`tests/attacks/test_by_construction.py`).
+"""
+
+
 def page() -> str:
     """The whole page."""
     parts = [HEADER, "", INTRODUCTION, "## What stops them", "", *_layers()]
     for theme, attacks in THEMES.items():
         parts += ["", f"## {theme}", "", "| attack | what it tries | stopped by |", "|---|---|---|"]
         parts += [f"| `{each.name}` | {each.tries} | {_stopped(each)} |" for each in attacks]
+    parts += ["", NOTHING_TO_HOLD, "| attack | what it tries | why nothing comes of it |", "|---|---|---|"]
+    parts += [f"| `{each.name}` | {each.tries} | {each.why} |" for each in BY_CONSTRUCTION]
     return "\n".join([*parts, ""])
 
 
