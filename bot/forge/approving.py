@@ -27,8 +27,10 @@ class RuleVerdict:
         return max(0, self.rule.needed - len(self.by))
 
 
-def rules_of(repo: Repo, pull: Pull) -> list[ApprovalRule]:
-    """The rules that bind a change; what the branch itself asks for is a rule without names."""
+def rules_of(state: State, repo: Repo, pull: Pull) -> list[ApprovalRule]:
+    """The rules that bind a change; what the branch itself asks for is a rule without names. Rules are paid for."""
+    if not state.paid:
+        return []
     found = [rule for rule in repo.approval_rules.values() if not rule.branches or pull.base_ref in rule.branches]
     branch = repo.protections.get(pull.base_ref)
     if branch is not None and branch.approvals is not None and not any(_anybody(rule) for rule in found):
@@ -70,7 +72,7 @@ def judge(state: State, repo: Repo, pull: Pull, also: str | None = None) -> list
     out = barred(state, repo, pull)
     given = [login for login in [*approvers(pull), *([also] if also else [])] if login not in out]
     verdicts = []
-    for rule in rules_of(repo, pull):
+    for rule in rules_of(state, repo, pull):
         fit = eligible(state, repo, rule)
         verdicts.append(RuleVerdict(rule, fit, tuple(login for login in given if login in fit)))
     return verdicts
@@ -85,5 +87,5 @@ def may_approve(state: State, repo: Repo, pull: Pull, login: str) -> bool:
     """Whether somebody's approval would be taken."""
     if login in barred(state, repo, pull) or login in approvers(pull) or not pull.open:
         return False
-    named = any(login in eligible(state, repo, rule) for rule in rules_of(repo, pull))
+    named = any(login in eligible(state, repo, rule) for rule in rules_of(state, repo, pull))
     return named or state.role(repo, Actor(login)) >= Role.WRITE

@@ -16,6 +16,7 @@ from bot.forge.github.gate import api_blueprint
 from bot.forge.github.routes import ROUTES
 from bot.forge.gitlab import gate as gitlab_gate
 from bot.forge.gitlab import waiting
+from bot.forge.gitlab.graphql import graphql_blueprint
 from bot.forge.gitlab.routes import ROUTES as GITLAB_ROUTES
 from bot.forge.groups import add_group
 from bot.forge.model import AccountKind, Actor, App, Hook, Installation, Role
@@ -37,13 +38,14 @@ class _Quiet(WSGIRequestHandler):
 class Forge:
     """A local Git host. Build it, fill it, start it; everything is forgotten when it is dropped.
 
-    Every face answers at its own path; ``face`` is the one that stories are told through.
+    Every face answers at its own path; ``face`` is the one that stories are told through. Without ``paid`` it has
+    only what a host gives away where it sells tiers.
     """
 
-    def __init__(self, data_dir: Path, clock: Clock = utc_now, face: str = "github") -> None:
+    def __init__(self, data_dir: Path, clock: Clock = utc_now, face: str = "github", paid: bool = True) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
         self.state = State(data_dir.resolve(), clock)
-        self.state.face = FACES[face].name
+        self.state.face, self.state.paid = FACES[face].name, paid
         self.state.patience = lambda: waiting.settle(self.state)
         self.courier = Courier(
             self.state,
@@ -62,6 +64,7 @@ class Forge:
         app.config["MAX_CONTENT_LENGTH"] = _PUSH_LIMIT
         app.register_blueprint(api_blueprint(self.state, ROUTES, "github", "/api/v3"))
         app.register_blueprint(gitlab_gate.api_blueprint(self.state, GITLAB_ROUTES))
+        app.register_blueprint(graphql_blueprint(self.state))
         app.register_blueprint(git_blueprint(self.state))
         app.register_blueprint(site_blueprint(self.state, self.samples))
         return app

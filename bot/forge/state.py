@@ -58,6 +58,8 @@ class State:
         self.data_dir = data_dir
         self.trouble = Trouble()
         self.admins: set[str] = set()
+        self.paid = True
+        """Whether the host sells what costs: rules that name people or want approvals, hooks of groups, trains."""
         self.moved: dict[str, str] = {}
         self.shared_hooks: dict[str, dict[int, Hook]] = {}
         """Hooks of groups by path, and of the whole instance at the empty one."""

@@ -153,10 +153,11 @@ Result = Json | Answer | Page | list[Any]
 class Route:
     """An endpoint. ``<name>`` in a rule is one segment, ``<int:name>`` a number; ``projects/<id>`` names the project.
 
-    Whoever calls needs at least ``role`` there.
+    Whoever calls needs at least ``role`` there. What is ``paid`` for is not found on an instance without a licence.
     """
 
     method: str
     rule: str
     handler: Callable[..., Result]
     role: Role = Role.READ
+    paid: bool = False

@@ -74,7 +74,7 @@ def api_blueprint(state: State, routes: Iterable[Route]) -> Blueprint:
 
     def view(rest: str = "") -> Response:
         del rest  # it has lost the difference between a slash and %2F
-        return receive(state, _refusal, lambda login: _answer(state, router, login), _token() or "")
+        return receive(state, _refusal, lambda login: _answer(state, router, login), token_of_request() or "")
 
     blueprint.add_url_rule("/<path:rest>", "api", view, methods=_METHODS, provide_automatic_options=False)
     blueprint.add_url_rule("/", "root", view, methods=_METHODS, provide_automatic_options=False)
@@ -95,7 +95,7 @@ def _refusal(blow: Blow) -> Response:
 
 def _answer(state: State, router: Router, login: list[str]) -> Response:
     with state.lock:
-        token = _token()
+        token = token_of_request()
         actor = state.actor_of(token) if token else None
         if actor is None:
             return _json({"message": "401 Unauthorized"}, 401)
@@ -110,7 +110,8 @@ def _answer(state: State, router: Router, login: list[str]) -> Response:
         return answer
 
 
-def _token() -> str | None:
+def token_of_request() -> str | None:
+    """The token in any of the places where GitLab looks for one."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return token.strip()
@@ -123,6 +124,8 @@ def _handled(state: State, router: Router, actor: Actor) -> Response:
         words = "404 Not Found" if found == 404 else "405 Method Not Allowed"
         return _json({"error" if found == 404 else "message": words}, found)
     route, parts = found
+    if route.paid and not state.paid:
+        return _json({"message": "404 Not Found"}, 404)
     try:
         target = _project(state, actor, route, parts) if route.rule.startswith("projects/<id>") else None
         return _dressed(route.handler(Call(state, actor, _params(), target), **parts))

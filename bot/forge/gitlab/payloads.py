@@ -9,6 +9,7 @@ from bot.forge.courier import Letter
 from bot.forge.gitlab import standing
 from bot.forge.gitlab.shapes import merge_request as shapes
 from bot.forge.gitlab.shapes.commit import at, commit_url
+from bot.forge.gitlab.shapes.note import thread_id
 from bot.forge.gitlab.shapes.people import Json, basic, moment, username
 from bot.forge.gitstore import ZERO, CommitInfo
 from bot.forge.happening import Happening
@@ -268,7 +269,15 @@ def comment(state: State, happening: Happening) -> Letter | None:
             "system": False,
             "st_diff": None,
             "action": actions[happening.action or ""],
-            "discussion_id": said.thread or "",
+            "updated_by_id": state.accounts[said.editor].id if said.editor else None,
+            "discussion_id": thread_id(said),
+            "change_position": None,
+            "original_position": None,
+            "position": None,
+            "resolved_at": spaced(said.resolved_at),
+            "resolved_by_id": state.accounts[said.resolved_by].id if said.resolved_by else None,
+            "resolved_by_push": None,
+            "description": said.body,
             "type": "DiscussionNote" if said.thread else None,
             "url": f"{page}#note_{said.id}",
         },

@@ -88,7 +88,7 @@ def protect(call: Call) -> Result:
 def _access(call: Call, what: str) -> Access | None:
     """Who may, from ``push_access_level`` or the finer ``allowed_to_push``; None when neither is said."""
     number = call.number(f"{what}_access_level")
-    rows = call.params.get(f"allowed_to_{what}")
+    rows = call.params.get(f"allowed_to_{what}") if call.state.paid else None
     if number is None and not isinstance(rows, list):
         return None
     levels = [] if number is None else [number]
@@ -129,7 +129,7 @@ def edit_protected(call: Call, name: str) -> Result:
 
 def _edited(call: Call, what: str, access: Access | None) -> Access | None:
     """Rows with ``_destroy`` take away, the others add; the host's way of changing who may."""
-    rows = call.params.get(f"allowed_to_{what}")
+    rows = call.params.get(f"allowed_to_{what}") if call.state.paid else None
     if not isinstance(rows, list):
         return access
     held = access or Access(Role.WRITE)

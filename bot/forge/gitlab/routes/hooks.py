@@ -160,22 +160,22 @@ def resend(call: Call, hook_id: int, event_id: int, group: str | None = None) ->
     return Answer({"response_status": 200}, 201)
 
 
-def _routes(prefix: str) -> tuple[Route, ...]:
+def _routes(prefix: str, paid: bool = False) -> tuple[Route, ...]:
     one = f"{prefix}/<int:hook_id>"
     return (
-        Route("GET", prefix, list_hooks, Role.MAINTAIN),
-        Route("POST", prefix, create_hook, Role.MAINTAIN),
-        Route("GET", one, get_hook, Role.MAINTAIN),
-        Route("PUT", one, edit_hook, Role.MAINTAIN),
-        Route("DELETE", one, delete_hook, Role.MAINTAIN),
-        Route("GET", f"{one}/events", list_deliveries, Role.MAINTAIN),
-        Route("POST", f"{one}/events/<int:event_id>/resend", resend, Role.MAINTAIN),
+        Route("GET", prefix, list_hooks, Role.MAINTAIN, paid),
+        Route("POST", prefix, create_hook, Role.MAINTAIN, paid),
+        Route("GET", one, get_hook, Role.MAINTAIN, paid),
+        Route("PUT", one, edit_hook, Role.MAINTAIN, paid),
+        Route("DELETE", one, delete_hook, Role.MAINTAIN, paid),
+        Route("GET", f"{one}/events", list_deliveries, Role.MAINTAIN, paid),
+        Route("POST", f"{one}/events/<int:event_id>/resend", resend, Role.MAINTAIN, paid),
     )
 
 
 ROUTES = (
     *_routes("projects/<id>/hooks"),
-    *_routes("groups/<group>/hooks"),
+    *_routes("groups/<group>/hooks", paid=True),
     *_routes("hooks"),
     Route("POST", "projects/<id>/hooks/<int:hook_id>/test/<trigger>", test_hook, Role.MAINTAIN),
 )

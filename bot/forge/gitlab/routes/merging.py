@@ -104,7 +104,7 @@ ROUTES = (
     Route("POST", f"{_ONE}/cancel_merge_when_pipeline_succeeds", cancel, Role.WRITE),
     Route("PUT", f"{_ONE}/rebase", rebase),
     Route("GET", f"{_ONE}/merge_ref", merge_ref),
-    Route("GET", "projects/<id>/merge_trains", train),
-    Route("GET", "projects/<id>/merge_trains/merge_requests/<int:iid>", train_car),
-    Route("POST", "projects/<id>/merge_trains/merge_requests/<int:iid>", add_to_train, Role.WRITE),
+    Route("GET", "projects/<id>/merge_trains", train, paid=True),
+    Route("GET", "projects/<id>/merge_trains/merge_requests/<int:iid>", train_car, paid=True),
+    Route("POST", "projects/<id>/merge_trains/merge_requests/<int:iid>", add_to_train, Role.WRITE, paid=True),
 )

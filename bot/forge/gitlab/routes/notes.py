@@ -62,6 +62,8 @@ def _say(call: Call, pull: Pull, thread: str | None) -> quick_actions.Said:
 def edit_note(call: Call, iid: int, note_id: int) -> Result:
     """``PUT …/notes/:note_id``."""
     pull, comment = _note(call, iid, note_id)
+    if comment.system or comment.author != call.actor.login:
+        call.require(Role.MAINTAIN)
     body, _ = quick_actions.split(call.need("body"))
     if not body:
         raise Declined(400, '400 Bad request - Note {:note=>["can\'t be blank"]}')
@@ -71,7 +73,10 @@ def edit_note(call: Call, iid: int, note_id: int) -> Result:
 
 def delete_note(call: Call, iid: int, note_id: int) -> Result:
     """``DELETE …/notes/:note_id``."""
-    talk.delete_comment(call.state, call.repo, call.actor, _note(call, iid, note_id)[1].id)
+    comment = _note(call, iid, note_id)[1]
+    if comment.author != call.actor.login:
+        call.require(Role.MAINTAIN)
+    talk.delete_comment(call.state, call.repo, call.actor, comment.id)
     return Answer(None, 204)
 
 

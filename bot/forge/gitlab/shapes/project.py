@@ -179,6 +179,8 @@ def access_levels(state: State, access: Access | None) -> list[Json]:
         words = _LEVEL_WORDS.get(number, "Owners")
         rows.append(_access_row(1 + number, number, words, None))
     rows += [_access_row(state.accounts[w].id, 40, state.accounts[w].name, state.accounts[w].id) for w in people]
+    if not state.paid:  # there no rule can name anybody, and none says that it does not
+        rows = [{key: row[key] for key in ("id", "access_level", "access_level_description")} for row in rows]
     return rows
 
 
