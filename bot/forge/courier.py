@@ -70,13 +70,14 @@ class Courier:
             letter = letters[hook.face]
             if letter is None or not (test or letter[0] in hook.events or "*" in hook.events):
                 continue
-            self._post(hook, letter)
+            self.post(hook, letter)
 
     def _called(self, hook: Hook) -> bool:
         habit = self._habits.get(hook.face)
         return hook.active and (habit is None or habit.allows(self._state, hook))
 
-    def _post(self, hook: Hook, letter: Letter) -> None:
+    def post(self, hook: Hook, letter: Letter) -> None:
+        """Send one letter to one hook."""
         event, payload = letter
         body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
         action = payload.get("action")

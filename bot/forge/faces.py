@@ -9,7 +9,7 @@ from types import MappingProxyType
 from bot.forge import merging, pipelines, reports, rules, talk
 from bot.forge.courier import Habit, Headers, Renderer
 from bot.forge.github import payloads as github_payloads
-from bot.forge.gitlab import approvals, hooks, quick_actions, standing
+from bot.forge.gitlab import approvals, hooks, quick_actions, standing, status_checks
 from bot.forge.gitlab.gate import PREFIX
 from bot.forge.gitlab.shapes.project import HOOK_EVENTS
 from bot.forge.model import Actor, Comment, Pull, Repo, Review, ReviewState
@@ -113,6 +113,15 @@ _GITLAB = Face(
     joined_squash=True,
 )
 _SYSTEM = replace(_GITLAB, name="gitlab-system", events=("System Hook",), render=hooks.render_system)
+_ASKED = replace(
+    _GITLAB,
+    name=status_checks.FACE,
+    events=(),
+    render=status_checks.nothing,
+    headers=status_checks.headers,
+    habit=None,
+)
 FACES: Mapping[str, Face] = MappingProxyType({face.name: face for face in (_GITHUB, _GITLAB)})
-SENDERS: tuple[Face, ...] = (*FACES.values(), _SYSTEM)
-"""Everything that writes to hooks; the hooks of a whole GitLab instance hear less, and in another envelope."""
+SENDERS: tuple[Face, ...] = (*FACES.values(), _SYSTEM, _ASKED)
+"""Everything that writes to hooks; the hooks of a whole GitLab instance hear less, and in another envelope, and the
+services behind status checks are asked by themselves."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import Enum, IntEnum, StrEnum
 from pathlib import Path
 
-from bot.forge.report_model import CheckRun, Deployment, Environment, Pipeline, Status
+from bot.forge.report_model import Activity, CheckRun, Deployment, Environment, ExternalCheck, Pipeline, Status
 
 
 class Role(IntEnum):
@@ -297,6 +297,7 @@ class Settings:
     pipeline_must_succeed: bool = False
     skipped_will_do: bool = False
     threads_must_be_resolved: bool = False
+    external_checks_must_pass: bool = False
     reset_approvals_on_push: bool = False
     author_approval: bool = False
     committers_approval: bool = True
@@ -344,19 +345,6 @@ class Hook:
     deliveries: list[Delivery] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
-    """One movement of a ref, and who moved it."""
-
-    id: int
-    kind: str
-    ref: str
-    before: str
-    after: str
-    actor: str
-    at: datetime
-
-
 @dataclass(slots=True)
 class Repo:
     """A repository and everything that hangs on it; git data lies at ``path``."""
@@ -385,6 +373,7 @@ class Repo:
     group_roles: dict[str, Role] = field(default_factory=dict)
     pipelines: dict[int, Pipeline] = field(default_factory=dict)
     environments: dict[str, Environment] = field(default_factory=dict)
+    external_checks: dict[int, ExternalCheck] = field(default_factory=dict)
     approval_rules: dict[int, ApprovalRule] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
 

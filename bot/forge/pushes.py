@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from bot.forge.gitstore import ZERO
 from bot.forge.happening import Happening, Topic
-from bot.forge.model import Activity, Actor, Pull, Refusal, Refused, Repo, ReviewState
+from bot.forge.model import Actor, Pull, Refusal, Refused, Repo, ReviewState
+from bot.forge.report_model import Activity
 from bot.forge.rules import must_move_forward, push_refusal
 from bot.forge.state import State
 

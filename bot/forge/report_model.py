@@ -123,3 +123,27 @@ class Environment:
     tier: str = "other"
     url: str | None = None
     available: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One movement of a ref, and who moved it."""
+
+    id: int
+    kind: str
+    ref: str
+    before: str
+    after: str
+    actor: str
+    at: datetime
+
+
+@dataclass(slots=True)
+class ExternalCheck:
+    """A service that is asked about every change; ``answers`` holds commit, word and time by number of the change."""
+
+    id: int
+    name: str
+    url: str
+    hook_id: int
+    answers: dict[int, tuple[str, str, datetime]] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from bot.forge.gitlab import gate as gitlab_gate
 from bot.forge.gitlab import waiting
 from bot.forge.gitlab.graphql import graphql_blueprint
 from bot.forge.gitlab.routes import ROUTES as GITLAB_ROUTES
+from bot.forge.gitlab.status_checks import Asker
 from bot.forge.groups import add_group
 from bot.forge.model import AccountKind, Actor, App, Hook, Installation, Role
 from bot.forge.pages.site import site_blueprint
@@ -53,7 +54,7 @@ class Forge:
             {one.name: one.headers for one in SENDERS},
             {one.name: one.habit for one in SENDERS if one.habit is not None},
         )
-        self.state.audiences += [Scribe(self.state), self.courier]
+        self.state.audiences += [Scribe(self.state), self.courier, Asker(self.state, self.courier)]
         self.samples: list[SampleChange] = []
         self.app = self._application()
         self._server: BaseWSGIServer | None = None

@@ -9,21 +9,10 @@ from bot.forge import courier, pulls, reports, repos
 from bot.forge import gitread as history
 from bot.forge.faces import FACES
 from bot.forge.gitstore import CommitInfo
-from bot.forge.model import (
-    Access,
-    Activity,
-    Actor,
-    ApprovalRule,
-    Hook,
-    Protection,
-    Repo,
-    RequiredCheck,
-    Role,
-    Settings,
-)
+from bot.forge.model import Access, Actor, ApprovalRule, Hook, Protection, Repo, RequiredCheck, Role, Settings
 from bot.forge.pull_story import PullStory
 from bot.forge.pushes import push
-from bot.forge.report_model import Deployment, Status
+from bot.forge.report_model import Activity, Deployment, Status
 from bot.forge.rules import newest_statuses
 from bot.forge.state import State
 

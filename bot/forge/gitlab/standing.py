@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.forge import approving
+from bot.forge.external_checks import all_passed
 from bot.forge.merging import obstacles
 from bot.forge.model import MergeMethod, Pull, Repo, ReviewState
 from bot.forge.pipelines import head_pipeline, statuses_of, word_of
@@ -46,6 +47,8 @@ def reasons(state: State, repo: Repo, pull: Pull) -> list[str]:
         found.append("requested_changes")
     if not approving.approved(state, repo, pull):
         found.append("not_approved")
+    if settings.external_checks_must_pass and state.paid and not all_passed(state, repo, pull):
+        found.append("status_checks_must_pass")
     if settings.pipeline_must_succeed:
         word = pipeline_word(state, repo, pull)
         if word in ("created", "pending", "running"):
@@ -78,6 +81,7 @@ CURABLE = frozenset(
         "discussions_not_resolved",
         "requested_changes",
         "not_approved",
+        "status_checks_must_pass",
         "ci_still_running",
         "ci_must_pass",
     )
@@ -88,6 +92,7 @@ _WORDS = {
     "discussions_not_resolved": "Unresolved discussions must be resolved.",
     "requested_changes": "Changes were requested.",
     "not_approved": "All required approvals must be given.",
+    "status_checks_must_pass": "All status checks must pass.",
     "ci_still_running": "Pipeline must succeed: it is still running.",
     "ci_must_pass": "Pipeline must succeed.",
     "need_rebase": "The source branch must be rebased onto the target branch.",

@@ -12,7 +12,8 @@ from bot.forge.model import Refused, Role
 
 def list_hooks(call: Call) -> Result:
     """``GET /repos/{owner}/{name}/hooks``."""
-    return Page(list(call.repo.hooks.values()), lambda hook: shapes.hook(call.state, call.repo, hook))
+    own = [hook for hook in call.repo.hooks.values() if hook.face == "github"]
+    return Page(own, lambda hook: shapes.hook(call.state, call.repo, hook))
 
 
 def create_hook(call: Call) -> Result:

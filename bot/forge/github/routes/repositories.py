@@ -6,7 +6,8 @@ from typing import Any
 
 from bot.forge.github.call import Answer, Call, Page, Result, Route
 from bot.forge.github.shapes import repository as shapes
-from bot.forge.model import Activity, Protection, Refusal, Refused, RequiredCheck, Role
+from bot.forge.model import Protection, Refusal, Refused, RequiredCheck, Role
+from bot.forge.report_model import Activity
 from bot.forge.repos import fork
 
 

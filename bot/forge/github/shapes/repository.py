@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bot.forge.github.shapes.commit import commit as commit_shape
 from bot.forge.github.shapes.people import Json, account, api, moment, node_id, permissions, user
-from bot.forge.model import AccountKind, Activity, Actor, Delivery, Hook, Protection, Repo
+from bot.forge.model import AccountKind, Actor, Delivery, Hook, Protection, Repo
+from bot.forge.report_model import Activity
 from bot.forge.state import State
 
 _LINKS = {

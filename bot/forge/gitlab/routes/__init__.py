@@ -11,6 +11,7 @@ from bot.forge.gitlab.routes import (
     people,
     projects,
     repository,
+    status_checks,
     statuses,
 )
 
@@ -24,6 +25,7 @@ ROUTES = (
     *approvals.ROUTES,
     *notes.ROUTES,
     *statuses.ROUTES,
+    *status_checks.ROUTES,
     *deployments.ROUTES,
     *hooks.ROUTES,
 )

@@ -9,7 +9,8 @@ from bot.forge.gitlab.shapes import project as shapes
 from bot.forge.gitlab.shapes.people import Json, basic, level, moment, namespace, role_of, username
 from bot.forge.gitstore import ZERO
 from bot.forge.groups import find_group
-from bot.forge.model import Activity, Actor, Label, MergeMethod, Refusal, Refused, Repo, Role
+from bot.forge.model import Actor, Label, MergeMethod, Refusal, Refused, Repo, Role
+from bot.forge.report_model import Activity
 
 
 def list_projects(call: Call) -> Result:
@@ -56,6 +57,7 @@ _FLAGS = {
     "only_allow_merge_if_pipeline_succeeds": "pipeline_must_succeed",
     "allow_merge_on_skipped_pipeline": "skipped_will_do",
     "only_allow_merge_if_all_discussions_are_resolved": "threads_must_be_resolved",
+    "only_allow_merge_if_all_status_checks_passed": "external_checks_must_pass",
     "remove_source_branch_after_merge": "remove_source",
     "merge_trains_enabled": "trains",
 }

@@ -97,6 +97,7 @@ def project(state: State, repo: Repo, actor: Actor | None = None) -> Json:
         "only_allow_merge_if_pipeline_succeeds": rules.pipeline_must_succeed,
         "allow_merge_on_skipped_pipeline": rules.skipped_will_do,
         "only_allow_merge_if_all_discussions_are_resolved": rules.threads_must_be_resolved,
+        "only_allow_merge_if_all_status_checks_passed": rules.external_checks_must_pass,
         "remove_source_branch_after_merge": rules.remove_source,
         "merge_method": _METHODS.get(rules.method, method),
         "squash_option": rules.squash,
