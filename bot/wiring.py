@@ -202,7 +202,9 @@ class Wiring:
             if repo not in self._mirrors:
                 host = hosts[repo.host]
                 place = self.data / "mirrors" / repo.host / (repo.path.replace("/", "__") + ".git")
-                self._mirrors[repo] = GitMirror(place, host.clone_url(repo), lambda: host.git_credentials(repo))
+                self._mirrors[repo] = GitMirror(
+                    place, host.clone_url(repo), lambda: host.git_credentials(repo), host.change_name
+                )
             return self._mirrors[repo]
 
     def ring(self, store: Store) -> Ring:

@@ -9,6 +9,7 @@ from pathlib import Path
 from bot.core.errors import HostDenied
 from bot.core.events import Delivery, Hint, Ignored
 from bot.core.model import Change, ChangeRef, ChangeState, Commit, HostFacts, Permission, RepoRef
+from bot.mirror.git import pull_ref
 from bot.ports import Budget, Capabilities, ChangeStub, CheckToSet, MergeOutcome
 
 REPO = RepoRef("local", "checkout/here")
@@ -83,6 +84,10 @@ class LocalHost:
         """Where the checkout's commits can be fetched."""
         del repo
         return str(self._repository)
+
+    def change_name(self, number: int) -> str:
+        """Where the preparation puts the head."""
+        return pull_ref(number)
 
     def git_credentials(self, repo: RepoRef) -> tuple[str, str] | None:
         """None are needed."""

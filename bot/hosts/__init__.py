@@ -10,6 +10,8 @@ from bot.hosts.gitea import settings as gitea
 from bot.hosts.gitea.host import Gitea
 from bot.hosts.github import settings as github
 from bot.hosts.github.host import GitHub
+from bot.hosts.gitlab import settings as gitlab
+from bot.hosts.gitlab.host import GitLab
 from bot.ports import Host
 
 Secrets = Callable[[SecretRef], str]
@@ -24,5 +26,9 @@ def _gitea(settings: HostSettings, secrets: Secrets, instance: str) -> Gitea:
     return Gitea(gitea.from_operator(settings, secrets, instance))
 
 
-HOSTS: Final[dict[str, Factory]] = {"github": _github, "gitea": _gitea, "forgejo": _gitea}
+def _gitlab(settings: HostSettings, secrets: Secrets, instance: str) -> GitLab:
+    return GitLab(gitlab.from_operator(settings, secrets, instance))
+
+
+HOSTS: Final[dict[str, Factory]] = {"github": _github, "gitlab": _gitlab, "gitea": _gitea, "forgejo": _gitea}
 """Kind -> (settings, reader of secrets, name of this installation) -> host."""

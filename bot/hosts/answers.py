@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -12,6 +13,9 @@ import requests
 from bot.core.errors import ConfigError, HostBusy, HostDenied, HostError, HostGone, HostUnclear
 
 LONGEST_WAIT: Final = 3600.0
+LONGEST_ANSWER: Final = 60.0
+"""Seconds that one answer may take in all."""
+MOST_BYTES: Final = 32 * 2**20
 
 
 @contextmanager
@@ -57,12 +61,25 @@ def parsed(text: str | None) -> Any:
         return None
 
 
+def bounded(response: requests.Response) -> str:
+    """The body, of bounded length and within bounded time. Raises requests.Timeout, HostDenied."""
+    began, size, parts = time.monotonic(), 0, []
+    for part in response.iter_content(65536):
+        size += len(part)
+        if size > MOST_BYTES:
+            raise HostDenied(f"the host's answer is longer than {MOST_BYTES >> 20} MiB")
+        if time.monotonic() - began > LONGEST_ANSWER:
+            raise requests.Timeout
+        parts.append(part)
+    return b"".join(parts).decode("utf-8", "replace")
+
+
 def words(text: str | None) -> str:
     """The host's message and what it finds wrong, on one printable line."""
     data = parsed(text)
     if not isinstance(data, dict):
         return ""
-    found = [str(data.get("message") or "")]
+    found = [str(data.get("message") or data.get("error") or "")]
     errors = data.get("errors")
     for each in errors[:5] if isinstance(errors, list) else ():
         found.append(str(each.get("message") or each.get("code") or "") if isinstance(each, dict) else str(each))

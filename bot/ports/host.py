@@ -81,6 +81,10 @@ class Reader(Protocol):
         """An https (or http, for loopback) URL without credentials."""
         ...
 
+    def change_name(self, number: int) -> str:
+        """The git ref under which the host keeps a change's head."""
+        ...
+
     def git_credentials(self, repo: RepoRef) -> tuple[str, str] | None:
         """User name and password for git over HTTP; None for a host that needs none."""
         ...
@@ -122,7 +126,10 @@ class Capabilities:
     """What a host can do, so that nobody asks for its name.
 
     ``comment_limit`` in characters; ``review_has_sha`` whether a review names its commit; ``deployments`` whether
-    it shows deployments of its own (else ``set_deployment`` is denied).
+    it shows deployments of its own (else ``set_deployment`` is denied); ``required_by_name`` whether it can hold a
+    merge back until a check of that name is green (else only our account may merge, and does it when the gate opens);
+    ``slash_commands`` whether a comment's lines that begin with a slash reach us (else the host takes them for its
+    own).
     """
 
     comment_limit: int
@@ -130,6 +137,7 @@ class Capabilities:
     required_by_name: bool
     rich_checks: bool
     deployments: bool = True
+    slash_commands: bool = True
 
 
 class Reporter(Protocol):

@@ -21,6 +21,7 @@ from bot.hosts import HOSTS
 from bot.ports import Host
 
 HOOK_SECRET = "hook-secret"
+SIGNING_TOKEN = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
 
 class Stage(Protocol):
@@ -43,21 +44,22 @@ class Stage(Protocol):
     def limit_next(self, seconds: int) -> None: ...
 
 
-class GitHubStage:
-    """GitHub's API, as the local host speaks it."""
+class ForgeStage:
+    """The local host, which speaks as GitHub or as GitLab."""
 
-    def __init__(self, forge: Forge) -> None:
+    def __init__(self, forge: Forge, kind: str, secret: str, limiting: int) -> None:
         self.forge, self.repo = forge, RepoRef("home", "acme/infra")
+        self.secret, self.limiting = secret, limiting
         tokens = {login: forge.add_user(login) for login in ("ann", "bo", "dee", "hg-bot")}
         forge.add_org("acme", owners=("ann",))
         self.story = forge.create_repo(
             "acme/infra", {"a.txt": "1\n"}, {"bo": "write", "dee": "write", "hg-bot": "admin"}
         )
         forge.start()
-        secrets = {"token": tokens["hg-bot"], "hook": HOOK_SECRET}
+        secrets = {"token": tokens["hg-bot"], "hook": secret}
         hook = (SecretRef("env", "hook"),)
-        words = HostSettings("home", "github", forge.api_url, SecretRef("env", "token"), webhook_secrets=hook)
-        self.host = HOSTS["github"](words, lambda ref: secrets[ref.where], "main")
+        words = HostSettings("home", kind, forge.api_url, SecretRef("env", "token"), webhook_secrets=hook)
+        self.host = HOSTS[kind](words, lambda ref: secrets[ref.where], "main")
 
     def open_change(self, branch: str) -> int:
         self.push(branch, "dee")
@@ -85,7 +87,8 @@ class GitHubStage:
         self.story.pull(number).close("dee")
 
     def deliveries(self) -> list[tuple[dict[str, str], bytes]]:
-        hook = self.story.add_hook("http://127.0.0.1:9/webhooks/home", HOOK_SECRET)
+        plain, signing = ("", self.secret) if self.secret.startswith("whsec_") else (self.secret, "")
+        hook = self.story.add_hook("http://127.0.0.1:9/webhooks/home", plain, signing=signing)
         number = self.open_change("told")
         self.push("told", "bo")
         self.approve(number, "bo")
@@ -100,7 +103,7 @@ class GitHubStage:
         self.forge.trouble.fail_next()
 
     def limit_next(self, seconds: int) -> None:
-        self.forge.trouble.limit_next(retry_after_s=seconds)
+        self.forge.trouble.limit_next(status=self.limiting, retry_after_s=seconds)
 
 
 _court = cache(Court)
@@ -115,13 +118,22 @@ def github(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     except pytest.skip.Exception as why:
         warnings.warn(f"the contract is kept, but no exchange is judged: {why}", stacklevel=1)
         problems = list
-    yield GitHubStage(forge)
+    yield ForgeStage(forge, "github", HOOK_SECRET, 403)
     forge.stop()
     assert not problems(), "\n".join(problems()[:20])
 
 
+@contextmanager
+def gitlab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+    """GitLab's API of the local host; what it answers is held against GitLab's documents."""
+    forge = Forge(tmp_path / "forge", face="gitlab")
+    yield ForgeStage(forge, "gitlab", SIGNING_TOKEN, 429)
+    forge.stop()
+
+
 STAGES: dict[str, Callable[[pytest.FixtureRequest, Path], AbstractContextManager[Stage]]] = {
     "github": github,
+    "gitlab": gitlab,
     "gitea": gitea,
 }
 ALIASES = {"forgejo": "gitea"}

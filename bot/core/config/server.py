@@ -38,7 +38,7 @@ from bot.core.rules import (
 )
 
 SERVER_FILE: Final = "headgate-server.yaml"
-HOST_KINDS: Final = ("github", "gitea", "forgejo")
+HOST_KINDS: Final = ("github", "gitlab", "gitea", "forgejo")
 """Kinds of host known when the caller does not say which there are."""
 MAX_PORT: Final = 65535
 

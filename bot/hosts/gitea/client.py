@@ -19,14 +19,11 @@ import requests
 from requests.auth import AuthBase
 
 from bot.core.errors import HostBusy, HostDenied, HostError
-from bot.hosts.answers import failure, parsed, reaching, retry_after, words
+from bot.hosts.answers import bounded, failure, parsed, reaching, retry_after, words
 from bot.hosts.signing import Secret
 
 TIMEOUT: Final = (5.0, 20.0)
 """Seconds to connect, and between two bytes."""
-LONGEST_ANSWER: Final = 60.0
-"""Seconds that one answer may take in all."""
-MOST_BYTES: Final = 32 * 2**20
 PER_PAGE: Final = 50
 """The most that a server gives as it is shipped: MAX_RESPONSE_ITEMS in https://docs.gitea.com/administration/config-cheat-sheet"""
 MOST_PAGES: Final = 1000
@@ -197,7 +194,7 @@ class Client:
         )  # fmt: skip
         with response:
             headers = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status_code, headers, _read(response))
+            return Answer(response.status_code, headers, bounded(response))
 
     def _session(self) -> requests.Session:
         here = self._connection
@@ -212,19 +209,6 @@ def _joined(url: str, location: str) -> str:
         return urljoin(url, location)
     except ValueError:
         return url
-
-
-def _read(response: requests.Response) -> str:
-    """The body, of bounded length and within bounded time. Raises requests.Timeout, HostDenied."""
-    began, size, parts = time.monotonic(), 0, []
-    for part in response.iter_content(65536):
-        size += len(part)
-        if size > MOST_BYTES:
-            raise HostDenied(f"the host's answer is longer than {MOST_BYTES >> 20} MiB")
-        if time.monotonic() - began > LONGEST_ANSWER:
-            raise requests.Timeout
-        parts.append(part)
-    return b"".join(parts).decode("utf-8", "replace")
 
 
 def _items(path: str, data: Any, key: str) -> list[dict[str, Any]]:

@@ -75,6 +75,10 @@ class Gitea:
         """Without credentials."""
         return f"{self._settings.url}/{repo.path}.git"
 
+    def change_name(self, number: int) -> str:
+        """As GitHub names it."""
+        return f"refs/pull/{number}/head"
+
     def git_credentials(self, repo: RepoRef) -> tuple[str, str] | None:  # noqa: ARG002 - one token for all
         """The token is the password, whatever the name: https://docs.gitea.com/development/api-usage"""
         return ("headgate", self._client.token())

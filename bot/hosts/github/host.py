@@ -82,6 +82,10 @@ class GitHub:
         netloc = api.netloc if server else api.netloc.removeprefix("api.")
         return f"{api.scheme}://{netloc}{api.path.removesuffix('/api/v3')}/{repo.path}.git"
 
+    def change_name(self, number: int) -> str:
+        """https://docs.github.com/en/pull-requests"""
+        return f"refs/pull/{number}/head"
+
     def git_credentials(self, repo: RepoRef) -> tuple[str, str] | None:
         """https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app"""
         return ("x-access-token", self._account.password(repo.path))

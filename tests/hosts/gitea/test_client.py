@@ -13,6 +13,7 @@ import pytest
 
 from bot.core.errors import ConfigError, HostBusy, HostDenied, HostError, HostGone, HostUnclear, Problem
 from bot.core.rules import HostSettings
+from bot.hosts import answers
 from bot.hosts.gitea import client as module
 from bot.hosts.gitea.client import Client, kind_of
 from bot.hosts.gitea.settings import from_operator
@@ -141,7 +142,7 @@ def test_renames_without_an_end_are_given_up(server: Any) -> None:
 
 
 def test_an_answer_without_an_end_is_not_read_to_it(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_BYTES", 1000)
+    monkeypatch.setattr(answers, "MOST_BYTES", 1000)
     server.say(200, "[" + "0," * 1000 + "0]")
     with pytest.raises(HostDenied, match="longer"):
         server.client.whole("/x")

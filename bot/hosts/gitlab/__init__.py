@@ -1,0 +1,1 @@
+"""GitLab, of any tier. Host words and payloads stay in here."""

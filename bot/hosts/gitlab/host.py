@@ -1,0 +1,132 @@
+"""GitLab as a Git host: the port's roles put together from their parts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from bot.core.events import Delivery, Hint
+from bot.core.model import ChangeRef, HostFacts, Permission, RepoRef
+from bot.hosts.gitlab.client import Client
+from bot.hosts.gitlab.doctor import Doctor
+from bot.hosts.gitlab.inbox import Webhooks
+from bot.hosts.gitlab.reads import Reads
+from bot.hosts.gitlab.reports import COMMENT_LIMIT, Reports
+from bot.hosts.gitlab.settings import GitLabSettings
+from bot.hosts.gitlab.setup import Setup
+from bot.hosts.setup import Finding, SetupStep, Wanted
+from bot.ports import Budget, Capabilities, ChangeStub, CheckToSet, MergeOutcome
+
+
+class GitLab:
+    """Implements the port ``Host``. ``clock`` gives seconds, by which what was asked grows old."""
+
+    def __init__(self, settings: GitLabSettings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._client = Client(settings.url, settings.token, settings.verify_tls)
+        self._webhooks = Webhooks(settings)
+        self._reads = Reads(self._client, settings, clock)
+        self._reports = Reports(self._reads, clock)
+        self._setup = Setup(settings, self._reads)
+
+    # -------------------------------------------------------------------------------------------- inbox
+
+    def receive(self, headers: Mapping[str, str], body: bytes, at: datetime) -> Delivery:
+        """Verify and wrap a webhook. Raises SignatureError, MalformedDelivery."""
+        return self._webhooks.receive(headers, body, at)
+
+    def decode(self, delivery: Delivery) -> tuple[Hint, ...]:
+        """What it hints at; never raises, and asks the host nothing."""
+        return self._webhooks.decode(delivery, self._reads.known_login())
+
+    # -------------------------------------------------------------------------------------------- reads
+
+    def change(self, ref: ChangeRef, *, known: HostFacts | None, checks: bool) -> HostFacts:
+        """All facts of a change."""
+        return self._reads.change(ref, known=known, checks=checks)
+
+    def permission(self, repo: RepoRef, login: str) -> Permission:
+        """Asked once in five minutes; NONE for who is not there."""
+        return self._reads.permission(repo, login)
+
+    def people(self, repo: RepoRef) -> Mapping[str, Permission]:
+        """Members by whatever way, as far as our account may list them; empty when it may not."""
+        return self._reads.people.members(self._reads.at(repo))
+
+    def moved_changes(self, repo: RepoRef, since: datetime | None) -> tuple[ChangeStub, ...]:
+        """Open ones, and of the others those updated lately; newest first."""
+        return self._reads.moved_changes(repo, since)
+
+    def changes_of_commit(self, repo: RepoRef, sha: str) -> tuple[int, ...]:
+        """Merged merge requests that brought the commit."""
+        return self._reads.changes_of_commit(repo, sha)
+
+    def default_branch(self, repo: RepoRef) -> str:
+        """The project's default branch."""
+        return self._reads.default_branch(repo)
+
+    def clone_url(self, repo: RepoRef) -> str:
+        """Without credentials."""
+        return f"{self._settings.url}/{repo.path}.git"
+
+    def change_name(self, number: int) -> str:
+        """https://docs.gitlab.com/user/project/merge_requests/versions/"""
+        return f"refs/merge-requests/{number}/head"
+
+    def git_credentials(self, repo: RepoRef) -> tuple[str, str] | None:  # noqa: ARG002 - one token for all
+        """https://docs.gitlab.com/user/profile/personal_access_tokens/#clone-repository-using-personal-access-token"""
+        return ("oauth2", self._client.token())
+
+    def budget(self) -> Budget:
+        """What the host last said is left of the minute."""
+        return self._client.budget()
+
+    def own_login(self) -> str:
+        """Our own login."""
+        return self._reads.own_login()
+
+    def calls(self) -> Mapping[tuple[str, str], int]:
+        """Calls made by this process, by (method, kind)."""
+        return self._client.calls()
+
+    # ------------------------------------------------------------------------------------------- writes
+
+    def capabilities(self) -> Capabilities:
+        """What GitLab can do, on any tier."""
+        return Capabilities(
+            COMMENT_LIMIT, review_has_sha=False, required_by_name=False, rich_checks=False, slash_commands=False
+        )
+
+    def put_comment(self, ref: ChangeRef, comment_id: str, body: str) -> str:
+        """Edit or create."""
+        return self._reports.put_comment(ref, comment_id, body)
+
+    def drop_comment(self, ref: ChangeRef, comment_id: str) -> None:
+        """Delete one of ours."""
+        self._reports.drop_comment(ref, comment_id)
+
+    def set_check(self, repo: RepoRef, check: CheckToSet) -> None:
+        """A commit's status."""
+        self._reports.set_check(repo, check)
+
+    def merge(self, ref: ChangeRef, head_sha: str, method: str, message: str) -> MergeOutcome:
+        """Merge if the head still is ``head_sha``."""
+        return self._reports.merge(ref, head_sha, method, message)
+
+    def set_deployment(
+        self, repo: RepoRef, deployment_id: str, sha: str, environment: str, state: str, url: str, description: str
+    ) -> str:
+        """Create a deployment, or set its state; GitLab keeps neither a link nor words of one."""
+        del url, description
+        return self._reports.set_deployment(repo, deployment_id, sha, environment, state)
+
+    # ------------------------------------------------------------------------------------------- set-up
+
+    def plan_setup(self, repo: RepoRef, wanted: Wanted) -> tuple[SetupStep, ...]:
+        """Webhook and protected branches: what is to be done, and what is done already. Raises HostError."""
+        return self._setup.plan(repo, wanted)
+
+    def examine(self, repo: RepoRef, wanted: Wanted) -> tuple[Finding, ...]:
+        """What stands in the way of working well there. Raises HostBusy at most."""
+        return Doctor(self._reads, self._setup).examine(repo, wanted)

@@ -1,0 +1,78 @@
+"""Set-up and doctor: nobody but us merges, webhooks come, and looking changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hosts.gitlab.conftest import HOOK, Lab
+
+from bot.core.errors import HostDenied
+from bot.hosts.gitlab.setup import loose
+from bot.hosts.setup import Level, Wanted, apply
+
+WANTED = Wanted(("main",), ("headgate/gate",), HOOK)
+
+
+def problems(lab: Lab) -> list[str]:
+    return [each.text for each in lab.host.examine(lab.repo, WANTED) if each.level is Level.PROBLEM]
+
+
+def test_set_up_takes_the_merge_from_everybody_else_and_a_second_run_changes_nothing(lab: Lab) -> None:
+    assert len(problems(lab)) == 2
+    assert apply(lab.host.plan_setup(lab.repo, WANTED)) == 2
+    assert problems(lab) == []
+    assert all(step.done for step in lab.host.plan_setup(lab.repo, WANTED))
+    rule = lab.project().protectedbranches.get("main")
+    assert [row["user_id"] for row in rule.merge_access_levels] == [lab.forge.state.account("hg-bot").id]
+    assert [row["access_level"] for row in rule.push_access_levels] == [0]
+
+
+def test_looking_changes_nothing(lab: Lab) -> None:
+    lab.host.plan_setup(lab.repo, WANTED)
+    assert lab.project().protectedbranches.list(get_all=True) == []
+    assert lab.project().hooks.list(get_all=True) == []
+
+
+def test_a_rule_that_is_there_is_narrowed(lab: Lab) -> None:
+    lab.project().protectedbranches.create({"name": "main", "merge_access_level": 30, "push_access_level": 40})
+    assert any("may merge" in text and "may push" in text for text in problems(lab))
+    apply(lab.host.plan_setup(lab.repo, WANTED))
+    assert problems(lab) == []
+
+
+def test_a_wildcard_rule_that_lets_others_in_is_told_of(lab: Lab) -> None:
+    apply(lab.host.plan_setup(lab.repo, WANTED))
+    lab.project().protectedbranches.create({"name": "ma*", "merge_access_level": 30})
+    assert any("rule ma*" in text for text in problems(lab))
+
+
+def test_a_webhook_that_lacks_events_is_mended(lab: Lab) -> None:
+    lab.project().hooks.create({"url": HOOK, "push_events": True, "token": "plain"})
+    assert any("lacks" in text for text in problems(lab))
+    apply(lab.host.plan_setup(lab.repo, WANTED))
+    (hook,) = lab.project().hooks.list(get_all=True)
+    assert hook.note_events and hook.merge_requests_events and hook.pipeline_events
+
+
+def test_who_may_not_administer_is_told_so(lab: Lab) -> None:
+    roles = lab.forge.state.repo("acme/infra").roles
+    roles["hg-bot"] = roles["dee"]
+    with pytest.raises(HostDenied):
+        lab.host.plan_setup(lab.repo, WANTED)
+    assert any("no maintainer" in text for text in problems(lab))
+
+
+def rule(merge: list[dict[str, Any]], push: list[dict[str, Any]], name: str = "main") -> dict[str, Any]:
+    return {"name": name, "merge_access_levels": merge, "push_access_levels": push, "allow_force_push": False}
+
+
+def test_without_people_in_rules_maintainers_are_the_narrowest_there_is() -> None:
+    nobody, maintainers, developers = ({"access_level": level} for level in (0, 40, 30))
+    assert loose("main", [rule([maintainers], [nobody])], 5) == ()
+    assert loose("main", [rule([developers], [nobody])], 5)
+    assert loose("main", [rule([maintainers], [maintainers])], 5)
+    assert loose("main", [rule([{"access_level": 40, "user_id": None}], [nobody])], 5)
+    assert loose("main", [rule([{"access_level": 40, "user_id": 5}], [nobody])], 5) == ()
+    assert loose("main", [rule([{"access_level": 40, "user_id": 6}], [nobody])], 5)
+    assert loose("main", [], 5) == ("it is not protected",)
