@@ -1,7 +1,8 @@
 """A small local Git host for the demo and the tests; it imports nothing else of ``bot``.
 
-State (accounts, repositories, pull requests, rules) is host-neutral; ``github/`` is one face over it:
-a REST API and webhooks. Git itself is served over smart HTTP, and ``pages/`` are there to look and click.
+State (accounts, repositories, pull requests, rules) is host-neutral; ``github/`` and ``gitlab/`` are faces over it:
+a REST API and webhooks each, at their own paths, in one process. Stories are told through one of them and name none.
+Git itself is served over smart HTTP, and ``pages/`` are there to look and click.
 """
 
 from bot.forge.model import Refused, RequiredCheck
