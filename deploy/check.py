@@ -39,18 +39,19 @@ def main() -> None:
 def everything(python: Path) -> None:
     """All checks, then one line per check with its time."""
     started = time.monotonic()
-    # Minutes the first time, nothing after that: so it goes on beside the checks that need no server.
+    # Minutes the first time, nothing after that: so it goes on beside the tests that need no server.
     server = subprocess.Popen([str(python), "tests/hosts/gitea/building.py"])
     run("format", python, "-m", "ruff", "format", "--check", ".")
     run("lint", python, "-m", "ruff", "check", ".")
     run("types", python, "-m", "mypy")
     run("imports", python, python.parent / "lint-imports", "--no-cache", launcher=False)
-    print("-- a Gitea to test against", flush=True)
-    server.wait()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["COVERAGE_FILE"] = str(Path(folder) / "coverage")
         cores = str(max(2, os.cpu_count() or 2))
-        run("tests", python, "-m", "pytest", "-n", cores, "--cov=bot", "--cov-report=")
+        tests = (python, "-m", "pytest", "-n", cores, "--cov=bot", "--cov-report=")
+        run("tests", *tests, "-m", "not gitea")
+        server.wait()
+        run("tests of Gitea", *tests, "--cov-append", "-m", "gitea")
         coverage = (python, "-m", "coverage", "report", "--skip-covered", "--skip-empty")
         run("coverage of the core", *coverage, "--include=bot/core/*", f"--fail-under={CORE_COVERAGE}")
         run("coverage", *coverage, "--format=total", f"--fail-under={COVERAGE}")

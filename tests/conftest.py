@@ -14,6 +14,13 @@ from worlds import World
 __all__ = ["gitea_judge", "gitea_server"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What has to do with Gitea is marked, so that everything else can run while the server is still built."""
+    for item in items:
+        if "gitea" in item.nodeid:
+            item.add_marker("gitea")
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The socket folder of a server of our own."""
