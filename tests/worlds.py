@@ -127,11 +127,7 @@ class World:
                  config: str = CONFIG, files: dict[str, str] | None = None,
                  operator: str = GATED) -> None:  # fmt: skip
         self.text = config
-        self.live = tmp / "live"
-        self.live.mkdir()
-        for name in ("dev_web", "prod_web"):
-            (self.live / name).write_text("a=1\n")
-        (self.live / "prod_db").write_text("size=1\n")
+        self.lay_out(tmp)
         self.forge = Forge(tmp / "git")
         self.forge.start()
         for login in ("dee", "bo", "cy", "ann", "eve"):
@@ -151,6 +147,21 @@ class World:
             live=self.live, chat=self.room.url, mode=mode, approvals=approvals, rules=rules, prod=prod
         )
         self.config = server_settings(tmp, self.forge, gated, instance="story")
+        self.start()
+        self.hook_url = f"http://127.0.0.1:{self._web.server_port}/webhooks/github"
+        self.hook = self.repo.add_hook(self.hook_url, "hook-secret", EVENTS)
+        self.repo_ref = RepoRef("github", "acme/infra")
+
+    def lay_out(self, tmp: Path) -> None:
+        """What is live before anything happens."""
+        self.live = tmp / "live"
+        self.live.mkdir()
+        for name in ("dev_web", "prod_web"):
+            (self.live / name).write_text("a=1\n")
+        (self.live / "prod_db").write_text("size=1\n")
+
+    def start(self) -> None:
+        """Headgate itself, as the operator's file has it; its webhooks at a port of their own."""
         self.wiring = Wiring(self.config)
         self.queue = InProcessQueue()
         self.store = self.wiring.store()
@@ -162,9 +173,6 @@ class World:
             "127.0.0.1", 0, create_app(self.store, self.queue, self.services.hosts, self.wiring.clock), threaded=True
         )
         threading.Thread(target=self._web.serve_forever, daemon=True).start()
-        self.hook_url = f"http://127.0.0.1:{self._web.server_port}/webhooks/github"
-        self.hook = self.repo.add_hook(self.hook_url, "hook-secret", EVENTS)
-        self.repo_ref = RepoRef("github", "acme/infra")
 
     def reload(self) -> None:
         """Read the operator's file again, as a restart would."""
@@ -220,6 +228,9 @@ class World:
         pull.comment(by, text)
         self.settle()
 
+    def stop_host(self) -> None:
+        self.forge.stop()
+
     # ---------------------------------------------------------------------------------------- looking
 
     def gate(self, pull: PullStory) -> str:
@@ -248,9 +259,9 @@ class World:
         return (self.live / name).read_text().strip()
 
     def stop(self) -> None:
+        self.stop_host()
         self._web.shutdown()
         self._web.server_close()
-        self.forge.stop()
         self.room.stop()
         self.wiring.mirrors_close()
         self.store.close()

@@ -171,18 +171,30 @@ def _merge_fact(mirror: Mirror, memory: Memory, base: str) -> MergeFact | None:
 
 
 def _mechanical(mirror: Mirror, sha: str, first: str, host: HostFacts) -> tuple[str, bool]:
-    """Whether merging the head gives exactly this tree; a rebase put several commits, so its base is further."""
+    """What the merge was put on, and whether merging the head onto that gives exactly this tree."""
     tree, head = mirror.tree(sha), host.change.head_sha
-    candidates = [first]
-    depth = len(host.commits)
-    if depth > 1:
-        line = mirror.first_parents(sha, limit=depth + 1)
-        if len(line) > depth:
-            candidates.append(line[depth])
-    for candidate in candidates:
-        if candidate and mirror.has(head) and mirror.merge(candidate, head).tree == tree:
-            return candidate, True
-    return first, False
+    ground = _rebased_onto(mirror, sha, host) or first
+    return ground, bool(ground) and mirror.has(head) and mirror.merge(ground, head).tree == tree
+
+
+def _rebased_onto(mirror: Mirror, sha: str, host: HostFacts) -> str:
+    """What the target branch was before a rebase put several commits there; empty for any other merge.
+
+    Each must be the change's own commit, or give the tree that its own commit gives there. The last one alone would
+    look like a merge, too: onto the one before it.
+    """
+    head = host.change.head_sha
+    own = [each.sha for each in host.commits if mirror.has(each.sha) and len(mirror.parents(each.sha)) == 1]
+    line = mirror.first_parents(sha, limit=len(own) + 1)
+    if len(own) < 2 or len(line) <= len(own):
+        return ""
+    ground = line[len(own)]
+    for landed, original in zip(reversed(line[: len(own)]), own, strict=True):
+        if landed == original:
+            continue
+        if mirror.is_ancestor(landed, head) or mirror.merge(ground, original).tree != mirror.tree(landed):
+            return ""
+    return ground
 
 
 def _with_selection(

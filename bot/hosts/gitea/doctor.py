@@ -18,7 +18,8 @@ from bot.hosts.setup import Finding, Level, Wanted
 class Doctor:
     """Examines one repository after another. Raises HostBusy at most."""
 
-    def __init__(self, reads: Reads, setup: Setup) -> None:
+    def __init__(self, reads: Reads, setup: Setup, *, polled: bool) -> None:
+        self._polled = polled
         self._reads = reads
         self._client = reads.client
         self._setup = setup
@@ -38,6 +39,9 @@ class Doctor:
             yield Finding(Level.PROBLEM, repo.host, str(error), "Check the token in the settings and its scopes.")
             return
         yield Finding(Level.OK, repo.path, f"{login} can read it")
+        if not self._polled:
+            text = "no webhook tells of a review that is dismissed: its approval counts until something else happens"
+            yield Finding(Level.WARNING, repo.host, text, f"Set `poll: 30s` at `hosts.{repo.host}`.")
         yield from self._name(repo, shown)
         yield from self._rights(repo, shown)
         for branch in wanted.branches or (str(shown.get("default_branch") or "main"),):

@@ -134,4 +134,4 @@ class Gitea:
 
     def examine(self, repo: RepoRef, wanted: Wanted) -> tuple[Finding, ...]:
         """What stands in the way of working well there. Raises HostBusy at most."""
-        return Doctor(self._reads, self._setup).examine(repo, wanted)
+        return Doctor(self._reads, self._setup, polled=self._settings.polled).examine(repo, wanted)

@@ -17,7 +17,7 @@ class GiteaSettings:
 
     ``token`` is None when none is configured; then every call is denied with a word of advice. ``verify_tls`` is
     False, True, or the path of a bundle of certificates. Statuses whose names begin with ``check_prefix`` are taken
-    for ours.
+    for ours. ``polled`` is whether we look by ourselves, too.
     """
 
     name: str
@@ -26,6 +26,7 @@ class GiteaSettings:
     webhook_secrets: tuple[Secret, ...] = ()
     verify_tls: bool | str = True
     check_prefix: str = "headgate/"
+    polled: bool = False
 
 
 def from_operator(settings: HostSettings, secret: Callable[[SecretRef], str], _instance: str) -> GiteaSettings:
@@ -39,4 +40,5 @@ def from_operator(settings: HostSettings, secret: Callable[[SecretRef], str], _i
         url=url,
         token=None if settings.token is None else partial(secret, settings.token),
         webhook_secrets=tuple(partial(secret, ref) for ref in settings.webhook_secrets),
+        polled=settings.poll is not None,
     )

@@ -105,7 +105,7 @@ class Ground:
 
     def git(self, by: str, *words: str, repo: str = "") -> str:
         """Git in a clone of somebody's own, made when there is none."""
-        folder = self.tmp / f"clone-{by}-{(repo or self.path).replace('/', '-')}"
+        folder = self._clone(by, repo)
         signed = base64.b64encode(f"{by}:{PASSWORD}".encode()).decode()
         who = ["-c", f"user.name={by}", "-c", f"user.email={by}@example.com"]
         base = ["git", "-c", f"http.extraHeader=Authorization: Basic {signed}", *who]
@@ -114,6 +114,14 @@ class Ground:
             subprocess.run([*base, "clone", "--quiet", url, str(folder)], check=True, capture_output=True)
         done = subprocess.run([*base, "-C", str(folder), *words], check=True, capture_output=True, text=True)
         return done.stdout.strip()
+
+    def _clone(self, by: str, repo: str = "") -> Path:
+        return self.tmp / f"clone-{by}-{(repo or self.path).replace('/', '-')}"
+
+    def write(self, by: str, files: dict[str, str]) -> None:
+        """Files in somebody's clone."""
+        for path, text in files.items():
+            (self._clone(by) / path).write_text(text)
 
     def head_of(self, branch: str) -> str:
         return str(self.call("GET", f"/branches/{branch}")["commit"]["id"])

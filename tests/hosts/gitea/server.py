@@ -88,11 +88,15 @@ class Server:
 
     def call(self, verb: str, path: str, body: Any = None, *, by: str = "", expect: int = 0) -> Any:
         """A call of the API as somebody; the answer's JSON."""
-        headers = {"Authorization": f"token {self._token}", **({"Sudo": by} if by else {})}
-        answer = self._session.request(verb, f"{self.url}/api/v1{path}", json=body, headers=headers, timeout=30)
+        answer = self.ask(verb, path, body, by=by)
         fine = answer.status_code == expect if expect else answer.ok
         assert fine, f"{verb} {path}: {answer.status_code} {answer.text[:500]}"
         return answer.json() if answer.content and "json" in answer.headers.get("Content-Type", "") else None
+
+    def ask(self, verb: str, path: str, body: Any = None, *, by: str = "") -> requests.Response:
+        """A call of the API as somebody, whatever comes of it."""
+        headers = {"Authorization": f"token {self._token}", **({"Sudo": by} if by else {})}
+        return self._session.request(verb, f"{self.url}/api/v1{path}", json=body, headers=headers, timeout=30)
 
     def token(self, login: str) -> str:
         """Somebody's token; the account is made when there is none yet."""

@@ -14,7 +14,7 @@ from bot.hosts.setup import Finding, Level, Wanted, apply
 
 
 def sure(ground: Any, login: str = "hg-bot") -> Any:
-    return ground.host(login, webhook_secrets=(lambda: HOOK_SECRET,))
+    return ground.host(login, webhook_secrets=(lambda: HOOK_SECRET,), polled=True)
 
 
 def bad(findings: tuple[Finding, ...]) -> list[str]:
@@ -111,6 +111,11 @@ def test_doctor_finds_what_set_up_mends(ground: Any, catcher: Any) -> None:
     assert "administrators can merge past it" in left
     ground.call("PATCH", "/branch_protections/main", {"block_admin_merge_override": True})
     assert bad(host.examine(ground.repo, wanted)) == []
+
+
+def test_doctor_says_that_dismissed_reviews_are_told_by_nobody(ground: Any) -> None:
+    (text,) = bad(ground.host().examine(ground.repo, Wanted(checks=())))
+    assert "no webhook tells of a review that is dismissed" in text
 
 
 def test_doctor_says_what_is_wrong_with_the_webhook(ground: Any, catcher: Any) -> None:

@@ -6,7 +6,7 @@ from bot.forge import gitread
 from bot.forge.github.call import Call, Page, Result, Route
 from bot.forge.github.shapes import commit as shapes
 from bot.forge.github.shapes.pull import pull_simple
-from bot.forge.model import Refusal, Refused, Role
+from bot.forge.model import Pull, Refusal, Refused, Role
 from bot.forge.pulls import pull_commits
 from bot.forge.reports import commit_of
 
@@ -28,13 +28,15 @@ def list_commits(call: Call) -> Result:
 def commit_pulls(call: Call, ref: str) -> Result:
     """``GET /repos/{owner}/{name}/commits/{ref}/pulls``."""
     sha = commit_of(call.state, call.repo, ref)
-    found = [
-        pull
-        for pull in call.repo.pulls
-        if sha in (pull.head_sha, pull.merge_sha)
-        or any(info.sha == sha for info in pull_commits(call.state, call.repo, pull))
-    ]
+    found = [pull for pull in call.repo.pulls if sha in (pull.head_sha, pull.merge_sha) or _brought(call, pull, sha)]
     return Page(found, lambda pull: pull_simple(call.state, call.repo, pull))
+
+
+def _brought(call: Call, pull: Pull, sha: str) -> bool:
+    """Whether it is one of the change's commits, or of those that its merge made of them."""
+    landed = f"{pull.base_sha}..{pull.merge_sha}" if pull.merged_at is not None else ""
+    made = gitread.commits(call.state.git(call.repo), landed) if landed else []
+    return any(info.sha == sha for info in (*pull_commits(call.state, call.repo, pull), *made))
 
 
 def compare(call: Call, span: str) -> Result:
