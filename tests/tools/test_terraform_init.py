@@ -265,3 +265,23 @@ def test_a_lock_file_names_its_packages_and_nothing_else_does(tmp_path: Path) ->
     (tmp_path / "registry.terraform.io/hashicorp/aws/5.100.0").mkdir(parents=True)
     assert providers.complete(tmp_path, text)
     assert not providers.complete(tmp_path, b"")
+
+
+def test_other_backend_settings_in_a_file_of_the_same_name_are_another_state(shop: Any) -> None:
+    """Else a plan would go on with the state that the file named before."""
+    options = {"backend_config": ["b.tfbackend"]}
+    states = []
+    for name in ("first", "second"):
+        (shop.place / name).mkdir()
+        shop.write({
+            "main.tf": 'terraform {\n  backend "local" {\n  }\n}\nresource "terraform_data" "a" {\n}\n',
+            "b.tfbackend": f'path = "{shop.place / name / "state"}"\n',
+        })  # fmt: skip
+        job = shop.job("terraform", options=options)
+        TOOL.validate(job)
+        states.append(TOOL._data_dir(job))
+        TOOL.apply(job, TOOL.plan(job))
+
+        assert (shop.place / name / "state").exists()
+
+    assert states[0] != states[1]

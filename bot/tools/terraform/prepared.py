@@ -48,15 +48,27 @@ def code(job: Job, *endings: str) -> list[bytes]:
 
 
 def identity(job: Job, version: str) -> str:
-    """A digest of what ``init`` depends on: version, lock file, backend, providers, modules and options."""
+    """A digest of what ``init`` depends on: version, lock file, backend (with what its files of settings say),
+    providers, modules and options."""
     mix = hashlib.sha256(version.encode())
     mix.update(committed_lock(job) or b"")
     for text in (*code(job, *_WHOLE), repr(sorted(job.project.options.items())).encode()):
         mix.update(text)
+    settings = job.project.options.get("backend_config", ())
+    for name in settings if isinstance(settings, list | tuple) else ():
+        mix.update(hashlib.sha256(_in_tree(job, str(name))).digest())
     for text in (*code(job, ".tf"), *_modules(job)):
         mix.update(_parts(text))
     mix.update(job.project.workspace.encode())
     return mix.hexdigest()[:20]
+
+
+def _in_tree(job: Job, name: str) -> bytes:
+    """A file named from the project's directory; nothing for one that is missing or leaves the tree."""
+    place = posixpath.normpath(posixpath.join(job.directory.relative_to(job.root).as_posix(), name))
+    with contextlib.suppress(ToolFailed):
+        return leavings.read(job.root, place, SOURCE_BYTES, links=True) or b""
+    return b""
 
 
 def _parts(text: bytes) -> bytes:
