@@ -21,12 +21,22 @@ METADATA: Final = frozenset(
         "169.254.169.254",
         "169.254.170.2",
         "169.254.170.23",
+        "169.254.0.23",
+        "168.63.129.16",
         "fd00:ec2::254",
+        "fd00:ec2::23",
+        "fd20:ce::254",
+        "fd00:c1::a9fe:a9fe",
+        "fe80::a9fe:a9fe",
         "100.100.100.200",
         "192.0.0.192",
     )
 )
-"""Where clouds hand out the machine's own credentials: AWS, Azure, Google, ECS, EKS, Alibaba, Oracle."""
+"""Where clouds hand out the machine's own credentials: AWS, Azure (and its agent's own service), Google, ECS,
+EKS, Alibaba, Oracle, Tencent, OpenStack."""
+
+NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+"""An address of the old kind as it is reached from networks of the new one only; RFC 6052."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +132,8 @@ def forbidden_address(address: str, host: str) -> str:
     except ValueError:
         return "it is no address"
     if isinstance(found, ipaddress.IPv6Address):
-        found = found.ipv4_mapped or found.sixtofour or found
+        inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF) if found in NAT64 else None
+        found = found.ipv4_mapped or found.sixtofour or inner or found
     if found in METADATA:
         return "it is a cloud's metadata service"
     if found.is_multicast or found.is_unspecified:
