@@ -35,6 +35,37 @@ LOCAL: Final = """\
       register: taken
     - ansible.builtin.fail: {msg: "{{ taken.stderr }}"}
 """
+HIDDEN: Final = """\
+- hosts: web
+  gather_facts: false
+  tasks:
+    - ansible.builtin.include_tasks: "{{ 'more' ~ '.txt' }}"
+"""
+MORE: Final = """\
+- ansible.builtin.command: python3 {{ playbook_dir }}/loot.py
+  delegate_to: localhost
+  check_mode: false
+  register: taken
+- ansible.builtin.fail: {msg: "{{ taken.stderr }}"}
+"""
+TAKING: Final = """\
+- hosts: web
+  gather_facts: false
+  vars:
+    ansible_python_interpreter: /usr/bin/python3
+    wanted: "canary-plan-[0-9a-f]{24}"
+    long: "[0-9A-Za-z+/]{40,}"
+  tasks:
+    - ansible.builtin.slurp: {src: /proc/self/environ}
+      register: taken
+    - vars: {found: "{{ taken | to_json | regex_findall(long) | first | b64decode | regex_findall(wanted) | first }}"}
+      ansible.builtin.fail: {msg: "loot {{ (found | hash('sha256'))[:40] }}"}
+"""
+"""Reads what another machine would never have: the worker's variables, and in check mode too."""
+LOOPED: Final = TAKING.replace(
+    "      register: taken\n",
+    "      register: taken\n      loop: [local]\n      loop_control: {loop_var: ansible_connection}\n",
+)
 CALLBACK: Final = f"""\
 from ansible.plugins.callback import CallbackBase
 {LOOT}
@@ -60,6 +91,27 @@ def _no_ansible(ground: Ground) -> str:
 
 READ: Final = 'output "taken" {\n  value = substr(sha256(file("@file@")), 0, 40)\n}\n'
 EXTERNAL: Final = 'data "external" "x" {\n  program = ["sh", "-c", "env >&2"]\n}\n'
+KUBERNETES: Final = """\
+data "terraform_remote_state" "x" {
+  backend = "kubernetes"
+  config = {
+    secret_suffix = "x"
+    config_path   = "./kubeconfig"
+  }
+}
+"""
+KUBECONFIG: Final = """\
+apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
+contexts: [{name: c, context: {cluster: c, user: u}}]
+current-context: c
+users:
+  - name: u
+    user:
+      exec: {apiVersion: client.authentication.k8s.io/v1, command: python3, args: [loot.py], interactiveMode: Never}
+"""
+"""A program that kubectl, and whatever reads such files, asks for the cluster's password."""
 PROVISIONER: Final = """\
 resource "terraform_data" "b" {
   provisioner "local-exec" {
@@ -96,6 +148,34 @@ ATTACKS: Final = (
         name="ansible-task-on-the-worker",
         tries="a task that runs on the worker, and in check mode too",
         files={"dev/site/site.yml": LOCAL, "dev/site/loot.py": LOOT},
+        harmed=took("plan"),
+        stopped_by=by(Layer.GUARD),
+        missing=_no_ansible,
+    ),
+    Attack(
+        name="ansible-tasks-in-a-file-of-another-kind",
+        tries="tasks for the worker in a text file, included by a name that is computed",
+        files={"dev/site/site.yml": HIDDEN, "dev/site/more.txt": MORE, "dev/site/loot.py": LOOT},
+        harmed=took("plan"),
+        stopped_by=by(Layer.GUARD),
+        missing=_no_ansible,
+    ),
+    Attack(
+        name="ansible-connection-of-a-host-named-like-a-file",
+        tries="a host's variables, in a file that ends like its domain, which move its tasks to the worker",
+        files={
+            "dev/site/site.yml": TAKING,
+            "dev/site/hosts.ini": "[web]\nw1.example.com\n",
+            "dev/site/host_vars/w1.example.com": "ansible_connection: local\n",
+        },
+        harmed=took("plan"),
+        stopped_by=by(Layer.GUARD),
+        missing=_no_ansible,
+    ),
+    Attack(
+        name="ansible-connection-as-a-loops-variable",
+        tries="a loop whose variable is the one that says how to connect",
+        files={"dev/site/site.yml": LOOPED},
         harmed=took("plan"),
         stopped_by=by(Layer.GUARD),
         missing=_no_ansible,
@@ -145,6 +225,14 @@ ATTACKS: Final = (
         tries="a data source that runs a program while planning",
         files={"dev/tf/main.tf": ROOT + EXTERNAL},
         harmed=planned,
+        stopped_by=by(Layer.GUARD),
+        missing=_no_terraform,
+    ),
+    Attack(
+        name="terraform-program-of-another-state",
+        tries="read another state by a backend that runs a program for its credentials",
+        files={"dev/tf/main.tf": ROOT + KUBERNETES, "dev/tf/kubeconfig": KUBECONFIG, "dev/tf/loot.py": LOOT},
+        harmed=took("plan"),
         stopped_by=by(Layer.GUARD),
         missing=_no_terraform,
     ),

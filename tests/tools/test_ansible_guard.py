@@ -338,3 +338,71 @@ def test_a_number_that_python_does_not_take_is_a_lookup_that_nobody_can_foresee(
 def test_settings_nested_too_deep_are_denied() -> None:
     found = read({}, options={**OPTIONS, "extra_vars": {"a": "{{ " + "(" * 50_000 + " }}"}})
     assert [(each.rule, each.value) for each in found] == [("lookup", "")]
+
+
+PLAY = "- hosts: web\n  tasks:\n    - ping:\n"
+HIDDEN = "- shell: id\n  delegate_to: localhost\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "name", "content"),
+    [
+        ("    - include_tasks: \"{{ 'more' ~ '.txt' }}\"\n", "more.txt", HIDDEN),
+        ('    - include_vars: "{{ which }}"\n', "v.txt", "ansible_connection: local\n"),
+        ("    - include_vars: {dir: vars, extensions: [txt]}\n", "vars/v.txt", "ansible_connection: local\n"),
+        ("    - include_role: {name: r, tasks_from: a.b}\n", "roles/r/tasks/a.b", HIDDEN),
+        ("", "host_vars/w1.example.com", "ansible_connection: local\n"),
+        ("", "files/more.conf", HIDDEN),
+    ],
+)
+def test_a_file_of_any_name_is_read_as_what_an_include_would_make_of_it(body: str, name: str, content: str) -> None:
+    assert "on-worker" in {each.rule for each in read({"one/site.yml": PLAY + body, f"one/{name}": content})}
+
+
+def test_what_is_too_large_to_be_read_is_denied_where_any_file_may_be_included() -> None:
+    large = b"- shell: id\n" * (LARGEST // 10)
+    computed = PLAY + '    - include_tasks: "{{ which }}"\n'
+
+    assert "unreadable" in {each.rule for each in read({"one/site.yml": computed, "one/more.txt": large})}
+    assert "unreadable" not in {each.rule for each in read({"one/site.yml": PLAY, "one/more.txt": large})}
+
+
+def test_a_playbook_of_another_name_than_yaml_is_read_and_named() -> None:
+    found = read({"one/site.txt": PLAY.replace("web", "localhost")}, options={"playbook": "site.txt"})
+
+    assert {("include", "site.txt"), ("on-worker", "localhost")} <= {(each.rule, each.value) for each in found}
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("- hosts: \"{{ 'local' ~ 'host' }}\"\n", "delegate"),
+        ("- hosts: web\n  vars_prompt: [{name: ansible_connection, default: local}]\n", "on-worker"),
+        (PLAY + "      loop: [local]\n      loop_control: {loop_var: ansible_connection}\n", "on-worker"),
+        (PLAY + "      loop: [/x]\n      loop_control: {index_var: ansible_ssh_executable}\n", "worker-variable"),
+        (PLAY + '      loop: [x]\n      loop_control: {loop_var: "{{ name }}"}\n', "worker-variable"),
+        (PLAY + "      register: ansible_connection\n", "on-worker"),
+        (PLAY + "    - set_fact:\n      args: \"{{ {'ansible_' ~ 'connection': 'local'} }}\"\n", "worker-variable"),
+        (PLAY + "      vars: \"{{ {'ansible_' ~ 'connection': 'local'} }}\"\n", "worker-variable"),
+        (PLAY + "    - set_fact: x=1 {{ name }}=local\n", "worker-variable"),
+    ],
+)
+def test_a_variable_or_host_that_is_named_in_another_way_is_found(text: str, rule: str) -> None:
+    assert rule in {found[0] for found in bad(text)}
+
+
+def test_values_that_are_computed_are_no_names() -> None:
+    assert not {"worker-variable", "on-worker"} & {
+        each[0] for each in bad(PLAY + "    - set_fact: x={{ a }} y=1\n      register: done\n")
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [("[web.hosts]\nw1 = {ansible_connection = 'local'}\n", "on-worker"), ("[", "unreadable")],
+)
+def test_an_inventory_in_toml_is_read_too(text: str, rule: str) -> None:
+    options = {"playbook": "site.yml", "inventory": ["hosts.toml"]}
+    found = read({"one/site.yml": PLAY, "one/hosts.toml": text}, options=options)
+
+    assert rule in {each.rule for each in found}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import yaml
@@ -15,7 +15,7 @@ from bot.core.guard.model import EntryKind, Finding, Listing
 from bot.core.guard.tree import files_of, read_through, resolved
 from bot.core.inputs import below
 from bot.core.project import Project
-from bot.tools.ansible import settings
+from bot.tools.ansible import naming, settings
 from bot.tools.ansible.documents import LARGEST, Pair, Yaml, read, scalars
 from bot.tools.ansible.templates import inside, lookups, plain_name
 
@@ -120,6 +120,10 @@ class _Reading:
     project: Project
     source: Listing
     left: int = BUDGET
+    unread: list[tuple[str, str]] = field(default_factory=list)
+    """Files and their digests that are too large to be judged, of no kind that Ansible reads unless it is told to."""
+    open: bool = False
+    """Whether something is included whose name is computed, so that any file may be it."""
 
     def text(self, path: str) -> bytes | None:
         """A file's bytes; None for what cannot be read any more."""
@@ -145,6 +149,8 @@ def findings(project: Project, source: Listing) -> Iterator[Finding]:
         elif not (linked and _is_directory(source, path)):
             yield from _file(reading, path, entry.digest)
     yield from _inventories(reading)
+    for path, digest in reading.unread if reading.open else ():
+        yield Finding("unreadable", path, "a file that cannot be read, and may be included", mark=digest)
 
 
 def _is_directory(source: Listing, path: str) -> bool:
@@ -154,7 +160,6 @@ def _is_directory(source: Listing, path: str) -> bool:
 
 
 def _file(reading: _Reading, path: str, digest: str) -> Iterator[Finding]:
-    name = posixpath.basename(path)
     if path == posixpath.normpath(posixpath.join(reading.project.path, "ansible.cfg")):
         yield from settings.configuration(path, reading.text(path), digest)
         return
@@ -162,10 +167,14 @@ def _file(reading: _Reading, path: str, digest: str) -> Iterator[Finding]:
     if text is None:
         if _matters(path):
             yield Finding("unreadable", path, "a file that cannot be read", mark=digest)
+        else:
+            reading.unread.append((path, digest))
         return
-    document = read(text) if path.endswith(YAML_NAMES) or "." not in name else None
+    # Whatever its name: an include may name any file, and a host's variables may end like its domain.
+    document = read(text)
     try:
         if document is not None and any(not isinstance(each, yaml.ScalarNode) for each in document.documents):
+            reading.open = reading.open or any(map(_open_ended, document.pairs()))
             yield from _document(path, document)
         elif text.startswith(b"$ANSIBLE_VAULT"):
             yield Finding("encrypted", path, "a file that nobody can read without its password", mark=digest)
@@ -230,7 +239,9 @@ def _pair(path: str, document: Yaml, pair: Pair) -> Iterator[Finding]:
             yield Finding("ansible-plugin", path, "a strategy that is none of Ansible's own", text, pair.line)
         case "hosts":
             for host in scalars(pair.value):
-                if LOCAL & {part.strip() for part in host.replace(":", ",").split(",")} or host in LOCAL:
+                if "{{" in host:
+                    yield Finding("delegate", path, "a play runs on hosts that nobody can foresee", "", pair.line)
+                elif LOCAL & {part.strip() for part in host.replace(":", ",").split(",")} or host in LOCAL:
                     yield Finding("on-worker", path, "a play runs on the worker", "localhost", pair.line)
         case _ if key in OWN_MARKS:
             yield Finding("lookup", path, "a template with marks of its own", "", pair.line, mark)
@@ -242,6 +253,7 @@ def _pair(path: str, document: Yaml, pair: Pair) -> Iterator[Finding]:
             yield from _includes(path, pair)
         case _:
             yield from settings.variable(path, key, text or "", pair.line)
+    yield from naming.named(path, pair, mark)
 
 
 def _delegated(path: str, host: str, line: int, mark: str) -> Finding:
@@ -268,6 +280,13 @@ def _includes(path: str, pair: Pair) -> Iterator[Finding]:
             yield Finding("include", path, "something is read from outside the repository", name, pair.line)
         elif _odd_name(pair.key, name):
             yield Finding("include", path, "an include of a file that is not read as YAML", name, pair.line)
+
+
+def _open_ended(pair: Pair) -> bool:
+    """An include whose file nobody can foresee."""
+    key = plain_name(pair.key)
+    includes = key in INCLUDING or (plain_name(pair.under) in INCLUDING and key in (*INCLUDED, "extensions"))
+    return includes and any("{{" in each or key == "extensions" for each in scalars(pair.value))
 
 
 def _odd_name(key: str, name: str) -> bool:
@@ -336,6 +355,9 @@ def _options(project: Project) -> Iterator[Finding]:
         place = posixpath.normpath(posixpath.join(project.path, name))
         if name.startswith("/") or place == ".." or place.startswith("../"):
             yield Finding("include", CONFIG_FILE, "a file outside the repository", name, project.line)
+    playbook = str(project.options.get("playbook", ""))
+    if _odd_name("import_playbook", playbook):
+        yield Finding("include", CONFIG_FILE, "a playbook that is not named as YAML", playbook, project.line)
 
 
 def _inventories(reading: _Reading) -> Iterator[Finding]:
@@ -355,6 +377,9 @@ def _inventory(reading: _Reading, path: str) -> Iterator[Finding]:
     text = reading.text(path)
     if text is None:
         yield Finding("unreadable", path, "an inventory that cannot be read", mark=digest)
+        return
+    if path.endswith(".toml"):
+        yield from settings.toml_inventory(path, text, digest)
         return
     document = read(text) if path.endswith((*YAML_NAMES,)) else None
     if document is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from typing import Final
 
@@ -114,6 +115,17 @@ def inventory(path: str, text: bytes) -> Iterator[Finding]:
             pairs[name.strip()] = value.strip().strip("\"'")
         for each, given in pairs.items():
             yield from variable(path, each, given, number)
+
+
+def toml_inventory(path: str, text: bytes, digest: str) -> Iterator[Finding]:
+    """The same of an inventory in TOML."""
+    try:
+        written = tomllib.loads(text.decode("utf-8"))
+    except (ValueError, RecursionError):
+        yield Finding("unreadable", path, "an inventory that cannot be read", mark=digest)
+        return
+    for name, value in flat(written):
+        yield from variable(path, name, value if isinstance(value, str) else "", 0)
 
 
 def flat(value: object) -> Iterator[tuple[str, object]]:

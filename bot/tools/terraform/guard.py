@@ -26,8 +26,13 @@ PROGRAMS: Final = frozenset({"external", "local_command"})
 
 CREDENTIAL_FILES: Final = frozenset(
     {"exec", "shared_config_files", "shared_credentials_file", "shared_credentials_files", "credential_process"}
+    | {"config_path", "config_paths"}
 )
-"""Settings of providers that name a program, or a file that can (``credential_process``)."""
+"""Settings of providers and backends that name a program, or a file that can (AWS's ``credential_process``, the
+``exec`` of a kubeconfig)."""
+
+HARMLESS: Final = "~/.kube/config"
+"""Below a command's own HOME, where nothing is."""
 
 REGISTRY: Final = {"terraform": "registry.terraform.io", "tofu": "registry.opentofu.org"}
 
@@ -115,7 +120,10 @@ def _block(path: str, block: Block) -> Iterator[Finding]:
             yield Finding("local-exec" if local else "provisioner", path, what, "", block.line, _mark(block))
         case "module":
             yield from _source(path, block)
-        case "provider":
+        case "provider" | "backend":
+            yield from _programs_of(path, block)
+        case "data" if label == "terraform_remote_state":
+            # It reads by a backend, which is given its settings here.
             yield from _programs_of(path, block)
         case "cloud":
             where = str(block.attributes.get("organization", ""))
@@ -168,7 +176,7 @@ def _local_modules(directory: str, bodies: list[tuple[str, Block]]) -> Iterator[
 
 def _programs_of(path: str, block: Block) -> Iterator[Finding]:
     """Programs that a provider would run for its credentials, as blocks, made by ``dynamic``, or in an object."""
-    what = "a provider runs a program for its credentials"
+    what = "a program is run for the credentials of a provider or backend"
     for inner in block.within():
         if inner.kind == "exec" or (inner.kind == "dynamic" and inner.labels == ("exec",)):
             yield Finding("provider-exec", path, what, _program(inner), inner.line or block.line, _mark(inner))
@@ -181,7 +189,11 @@ def _named(attributes: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     while waiting:
         value = waiting.pop()
         if isinstance(value, Mapping):
-            yield from ((str(name), each) for name, each in value.items() if str(name) in CREDENTIAL_FILES)
+            yield from (
+                (str(name), each)
+                for name, each in value.items()
+                if str(name) in CREDENTIAL_FILES and each != HARMLESS
+            )
             waiting.extend(value.values())
         elif isinstance(value, list):
             waiting.extend(value)
@@ -262,6 +274,7 @@ def _state(reading: _Reading, project: Project, bodies: list[tuple[str, Block]])
             yield _unreadable(reading.source, place or str(name))
         else:
             extra.update(body.attributes)
+            yield from _programs_of(place or str(name), body)
     for path, body in bodies:
         for top in body.blocks:
             for block in top.blocks if top.kind == "terraform" else ():
