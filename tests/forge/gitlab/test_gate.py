@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -98,3 +99,15 @@ def test_the_page_of_a_merge_request_lies_where_the_host_says(lab: Any) -> None:
 def test_every_request_is_on_record(lab: Any) -> None:
     lab.call("dee", "GET", "/user")
     assert [(r.method, r.path, r.login) for r in lab.forge.trouble.requests()] == [("GET", "/api/v4/user", "dee")]
+
+
+def test_pages_of_projects_in_subgroups_and_their_links_open(lab: Any) -> None:
+    lab.forge.add_group("acme/edge", {"dee": "write"})
+    repo = lab.forge.create_repo("acme/edge/dns", {"a": "1"})
+    repo.commit("port", {"a": "2"}, "dee")
+    pull = repo.open_pull("T", "port", "dee")
+    page = requests.get(pull.url, timeout=20).text
+    links = {link for link in re.findall(r'href="(/[^"]+)"', page) if link.startswith("/acme")}
+    assert "/acme/edge/dns" in links
+    answers = {link: requests.get(f"{lab.forge.url}{link}", timeout=20).status_code for link in links}
+    assert set(answers.values()) == {200}, answers
