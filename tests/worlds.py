@@ -19,8 +19,9 @@ from bot.core.runs import Run, RunKind
 from bot.flow.run import execute
 from bot.flow.services import Services
 from bot.flow.watch import poll
-from bot.forge import Forge, PullStory, RepoStory
+from bot.forge import Forge, PullStory, Refused, RepoStory
 from bot.hosts.github.inbox import EVENTS
+from bot.hosts.setup import Wanted, apply
 from bot.queues.inprocess import InProcessQueue
 from bot.web.webhooks import create_app
 from bot.wiring import Wiring
@@ -54,11 +55,11 @@ instance: {instance}
 data: {data}
 listen: {{webhooks: "127.0.0.1:{hooks}", pages: "127.0.0.1:{pages}"}}
 hosts:
-  github: {{url: "{forge}", token_file: token, webhook_secret_file: hook}}
+  {host}: {{url: "{forge}", token_file: token, webhook_secret_file: hook}}
 """
 GATED = """\
 repositories:
-  - {{match: github/acme/infra, branches: [main], mode: {mode},
+  - {{match: {host}/acme/infra, branches: [main], mode: {mode},
      environments: {{prod: ["prod/**"], dev: ["**"]}}{rules}}}
 environments:
   dev: {{approvals: 0, plan: {{env: {{LIVE: "{live}"}}, readable: ["{live}"]}},
@@ -71,10 +72,14 @@ chat:
 """
 
 
-def server_settings(folder: Path, forge: Forge, rest: str, *, instance: str, hooks: int = 1, pages: int = 2) -> Path:
+def server_settings(
+    folder: Path, forge: Forge, rest: str, *, instance: str, hooks: int = 1, pages: int = 2, host: str = "github"
+) -> Path:
     """The operator's file in ``folder`` (where the secrets ``token`` and ``hook`` lie), ending in ``rest``."""
     path = folder / "headgate-server.yaml"
-    text = SERVER.format(instance=instance, data=folder / "data", hooks=hooks, pages=pages, forge=forge.api_url)
+    text = SERVER.format(
+        instance=instance, data=folder / "data", hooks=hooks, pages=pages, forge=forge.api_url, host=host
+    )
     path.write_text(text + rest)
     return path
 
@@ -125,10 +130,11 @@ class World:
 
     def __init__(self, tmp: Path, *, mode: str = "enforce", approvals: int = 1, rules: str = "", prod: str = "",
                  config: str = CONFIG, files: dict[str, str] | None = None,
-                 operator: str = GATED) -> None:  # fmt: skip
+                 operator: str = GATED, host: str = "github") -> None:  # fmt: skip
         self.text = config
         self.lay_out(tmp)
-        self.forge = Forge(tmp / "git")
+        self.kind = host
+        self.forge = Forge(tmp / "git", face=host)
         self.forge.start()
         for login in ("dee", "bo", "cy", "ann", "eve"):
             self.forge.add_user(login)
@@ -138,19 +144,22 @@ class World:
         self.repo: RepoStory = self.forge.create_repo(
             "acme/infra", files={**FILES, ".headgate.yaml": config, **(files or {})}, permissions=people
         )
-        self.repo.protect("main", checks=("headgate/gate",))
+        if host == "github":
+            self.repo.protect("main", checks=("headgate/gate",))
         self.room = ChatRoom("chat-secret")
         for name, value in (("token", token), ("hook", "hook-secret"), ("chat", "chat-secret")):
             (tmp / name).write_text(value)
         self.token = token
         gated = operator.format(
-            live=self.live, chat=self.room.url, mode=mode, approvals=approvals, rules=rules, prod=prod
+            live=self.live, chat=self.room.url, mode=mode, approvals=approvals, rules=rules, prod=prod, host=host
         )
-        self.config = server_settings(tmp, self.forge, gated, instance="story")
+        self.config = server_settings(tmp, self.forge, gated, instance="story", host=host)
         self.start()
-        self.hook_url = f"http://127.0.0.1:{self._web.server_port}/webhooks/github"
-        self.hook = self.repo.add_hook(self.hook_url, "hook-secret", EVENTS)
-        self.repo_ref = RepoRef("github", "acme/infra")
+        self.hook_url = f"http://127.0.0.1:{self._web.server_port}/webhooks/{host}"
+        self.hook = self.repo.add_hook(self.hook_url, "hook-secret", EVENTS if host == "github" else None)
+        self.repo_ref = RepoRef(host, "acme/infra")
+        if host != "github":
+            apply(self.services.hosts[host].plan_setup(self.repo_ref, Wanted(("main",))))  # type: ignore[attr-defined]
 
     def lay_out(self, tmp: Path) -> None:
         """What is live before anything happens."""
@@ -223,6 +232,37 @@ class World:
         marked = poll(self.services, self.repo_ref)
         self.settle()
         return marked
+
+    def command(self, words: str) -> str:
+        """A command as it is said and shown on this host."""
+        return f"/{words}" if self.kind == "github" else f"headgate {words}"
+
+    def approve(self, pull: PullStory, by: str) -> None:
+        """Somebody approves; a host that does not take that person's approval says so, which is as good."""
+        try:
+            pull.approve(by)
+        except Refused:
+            assert self.kind != "github"
+        self.settle()
+
+    def merge(self, pull: PullStory, by: str) -> None:
+        """Merge as people do on this host: themselves, or where only we may, by asking us."""
+        if self.kind == "github":
+            pull.merge(by)
+        else:
+            pull.comment(by, "headgate merge")
+        self.settle()
+
+    def bypass(self, pull: PullStory, by: str) -> None:
+        """An administrator goes around the gate: as a right, or by taking the branch's rule away for a moment."""
+        if self.kind == "github":
+            pull.merge(by, bypass=True)
+        else:
+            protections = self.forge.state.repo("acme/infra").protections
+            kept = protections.pop("main")
+            pull.merge(by)
+            protections["main"] = kept
+        self.settle()
 
     def say(self, pull: PullStory, by: str, text: str) -> None:
         pull.comment(by, text)

@@ -102,6 +102,10 @@ class Snapshot:
     instance: str = "headgate"
     comment_limit: int = 65536
     review_has_sha: bool = True
+    required_by_name: bool = True
+    """Whether the host holds a merge back until our check is green; else only we may merge."""
+    slash_commands: bool = True
+    """Whether a line that begins with a slash reaches us."""
 
     @property
     def host(self) -> HostFacts:

@@ -240,6 +240,8 @@ class HostView:
     people: Mapping[str, Permission] = field(default_factory=dict)
     comment_limit: int = 65536
     review_has_sha: bool = True
+    required_by_name: bool = True
+    slash_commands: bool = True
 
 
 def own_login_setting(host: str) -> str:
@@ -251,7 +253,14 @@ def _view(services: Services, host: Host, ref: ChangeRef) -> HostView:
     capabilities = host.capabilities()
     login = host.own_login()
     services.store.put_setting(own_login_setting(ref.repo.host), login, only_new=True)
-    return HostView(login, host.people(ref.repo), capabilities.comment_limit, capabilities.review_has_sha)
+    return HostView(
+        bot=login,
+        people=host.people(ref.repo),
+        comment_limit=capabilities.comment_limit,
+        review_has_sha=capabilities.review_has_sha,
+        required_by_name=capabilities.required_by_name,
+        slash_commands=capabilities.slash_commands,
+    )
 
 
 def snapshot_of(
@@ -284,6 +293,8 @@ def snapshot_of(
         instance=settings.instance,
         comment_limit=view.comment_limit,
         review_has_sha=view.review_has_sha,
+        required_by_name=view.required_by_name,
+        slash_commands=view.slash_commands,
     )
 
 

@@ -20,6 +20,7 @@ from bot.core.effects import (
     Say,
     key_of,
 )
+from bot.core.face.address import reaching
 from bot.core.face.checks import gate_check, plan_check
 from bot.core.face.compose import compose
 from bot.core.face.render import body_digest, render
@@ -76,7 +77,8 @@ def _checks(snapshot: Snapshot, verdict: Reason) -> Iterable[HostEffect]:
     if not _worth_a_plan_check(snapshot, wanted[PLAN][0]):
         del wanted[PLAN]
     standing = {check.name: check for check in snapshot.memory.published.checks if check.sha == sha}
-    for name, (conclusion, summary, text) in sorted(wanted.items()):
+    for name, (conclusion, *words) in sorted(wanted.items()):
+        summary, text = (reaching(each, slash_commands=snapshot.slash_commands) for each in words)
         shown = standing.get(name)
         if shown is None or shown.conclusion is not conclusion or shown.summary != summary:
             yield PublishCheck(name, sha, conclusion, summary, text)
@@ -113,6 +115,7 @@ def _comment(snapshot: Snapshot, verdict: Reason) -> Iterable[HostEffect]:
     pages = render(
         face, limit=snapshot.comment_limit, max_pages=snapshot.limits.comment_pages, instance=snapshot.instance
     )
+    pages = tuple(reaching(page, slash_commands=snapshot.slash_commands) for page in pages)
     standing = tuple(digest for _, digest in snapshot.memory.published.pages)
     if standing != tuple(body_digest(page) for page in pages) or _new_face(snapshot):
         yield PublishComment(pages, _shown(snapshot, face.headline))
@@ -177,7 +180,7 @@ def _sayings(snapshot: Snapshot, verdict: Reason) -> Iterable[HostEffect]:
         *_bypass(snapshot),
     ):
         if say.key not in snapshot.memory.said:
-            yield say
+            yield Say(say.key, reaching(say.body, slash_commands=snapshot.slash_commands))
 
 
 def _answers(snapshot: Snapshot, verdict: Reason) -> Iterable[Say]:

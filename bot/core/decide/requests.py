@@ -93,7 +93,7 @@ def refuse(snapshot: Snapshot, request: Request, answer: str) -> Judge:
 
 def _help(snapshot: Snapshot, verdict: Reason, request: Request, command: Command) -> Judge:
     del verdict, command
-    return grant(snapshot, request, help_text(snapshot.bot))
+    return grant(snapshot, request, help_text(snapshot.bot, slash_commands=snapshot.slash_commands))
 
 
 def _explain(snapshot: Snapshot, verdict: Reason, request: Request, command: Command) -> Judge:

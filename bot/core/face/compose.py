@@ -19,6 +19,7 @@ from bot.core.guard.judging import denials
 from bot.core.model import ChangeState
 from bot.core.people import unknown_hands
 from bot.core.project import Affected, Project, Standing
+from bot.core.rules import Mode
 from bot.core.runs import Run, RunState
 from bot.core.snapshot import Snapshot
 from bot.core.verdict import Reason, Status
@@ -288,8 +289,17 @@ def _next(snapshot: Snapshot, verdict: Reason) -> str:
     blockers = verdict.blockers()
     if blockers:
         rest = f" ({len(blockers) - 1} more: `/explain`)" if len(blockers) > 1 else ""
-        return f"{_ask(snapshot, blockers[0])}{rest}. Then merge, or say `/merge`. {_on_merge(snapshot)}".strip()
-    return f"merge, or say `/merge`. {_on_merge(snapshot)}".strip()
+        return f"{_ask(snapshot, blockers[0])}{rest}. Then {_merging(snapshot)}. {_on_merge(snapshot)}".strip()
+    return f"{_merging(snapshot)}. {_on_merge(snapshot)}".strip()
+
+
+def _merging(snapshot: Snapshot) -> str:
+    """What is left to do once the gate is open. Where no check can be required, only we may merge."""
+    if snapshot.required_by_name or snapshot.rules.mode is not Mode.ENFORCE:
+        return "merge, or say `/merge`"
+    if snapshot.rules.auto_merge:
+        return "Headgate merges by itself; nobody else may"
+    return "say `/merge`: nobody but Headgate may merge here"
 
 
 def _ask(snapshot: Snapshot, reason: Reason) -> str:

@@ -74,9 +74,10 @@ def plain_part(part: str) -> str:
     return f"{lead}{plain(part)}{tail}"
 
 
-def help_text(bot: str) -> str:
-    """The commands as a table, in every form in which they are understood."""
-    names = f"`/plan`, `@{bot} plan` or `headgate plan`" if bot else "`/plan` or `headgate plan`"
+def help_text(bot: str, *, slash_commands: bool = True) -> str:
+    """The commands as a table, in every form in which they are understood on this host."""
+    forms = [*(["`/plan`"] if slash_commands else []), *([f"`@{bot} plan`"] if bot else []), "`headgate plan`"]
+    names = either(forms)
     rows = [f"| `{row.usage}` | {row.what} | {row.who} |" for row in HELP]
     return "\n".join([f"Write a command at the start of a line: {names}.", "", "| command | what it does | who may |",
                       "|---|---|---|", *rows])  # fmt: skip

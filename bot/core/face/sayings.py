@@ -30,7 +30,7 @@ def approval_dropped(snapshot: Snapshot, review: Review, current: Mapping[str, M
             news += _news(project, shown or EffectSet(), effects)
     head = snapshot.change.head_sha[:7]
     if not news:
-        then = review.sha[:7]
+        then = (review.sha or (faces[-1].head if faces else ""))[:7]
         return f"@{review.author}: your approval was for `{then}`; `{head}` was pushed since. Please look again."
     listed = "; ".join(news[:NAMED]) + (f"; and {len(news) - NAMED} more" if len(news) > NAMED else "")
     return f"@{review.author}: your approval no longer counts, because `{head}` now also {listed}. Please look again."

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from hosts.gitlab.conftest import HOOK, Lab
 
 from bot.core.errors import HostDenied
+from bot.core.model import RepoRef
+from bot.forge import Forge
+from bot.hosts.gitlab.host import GitLab
+from bot.hosts.gitlab.settings import GitLabSettings
 from bot.hosts.gitlab.setup import loose
 from bot.hosts.setup import Level, Wanted, apply
 
@@ -76,3 +82,21 @@ def test_without_people_in_rules_maintainers_are_the_narrowest_there_is() -> Non
     assert loose("main", [rule([{"access_level": 40, "user_id": 5}], [nobody])], 5) == ()
     assert loose("main", [rule([{"access_level": 40, "user_id": 6}], [nobody])], 5)
     assert loose("main", [], 5) == ("it is not protected",)
+
+
+def test_without_a_licence_maintainers_merge_and_doctor_names_those_beside_us(tmp_path: Path) -> None:
+    forge = Forge(tmp_path / "forge", face="gitlab", paid=False)
+    tokens = {login: forge.add_user(login) for login in ("mae", "dee", "hg-bot")}
+    roles = {"mae": "maintain", "dee": "write", "hg-bot": "maintain"}
+    forge.create_repo("acme/infra", {"a": "1"}, roles)
+    forge.start()
+    host = GitLab(GitLabSettings("lab", lambda: tokens["hg-bot"], (lambda: "plain",), forge.url))
+    repo, wanted = RepoRef("lab", "acme/infra"), Wanted(("main",))
+    api = {"headers": {"PRIVATE-TOKEN": tokens["mae"]}, "timeout": 20}
+    rules = f"{forge.api_url}/projects/acme%2Finfra/protected_branches"
+    requests.post(rules, json={"name": "main", "merge_access_level": 30}, **api)
+    assert apply(host.plan_setup(repo, wanted)) == 1
+    assert all(step.done for step in host.plan_setup(repo, wanted))
+    (finding,) = (each for each in host.examine(repo, wanted) if "main" in each.subject)
+    assert finding.level is Level.WARNING and "mae" in finding.text and "hg-bot" not in finding.text
+    forge.stop()
