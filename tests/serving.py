@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 class Served:
     """``headgate serve`` as an operator starts it."""
 
-    def __init__(self, config: Path, log: Path) -> None:
+    def __init__(self, config: Path, log: Path, cwd: Path | None = None) -> None:
         self._log = log.open("ab")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bot.cli", "serve", "--config", str(config)],
@@ -31,6 +31,7 @@ class Served:
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
+            cwd=cwd,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from bot.cli.options import config_option
-from bot.cli.processes import NO_REDIS, REDIS_VARIABLE, Child, run_until_told, stop_on_signals
+from bot.cli.processes import NO_REDIS, REDIS_VARIABLE, Child, leave_no_core_file, run_until_told, stop_on_signals
 from bot.core.errors import HeadgateError
 from bot.queues.server import OwnServer, find_server
 
@@ -39,6 +39,7 @@ class Prepared:
 @config_option
 def command(config: str) -> None:
     """Everything in one; Ctrl-C or SIGTERM stops it, letting deploys finish within the grace time."""
+    leave_no_core_file()
     prepared = prepared_apart(config)
     for setting, address in (("webhooks", prepared.webhooks), ("pages", prepared.pages)):
         _ensure_free(setting, address)
@@ -46,7 +47,8 @@ def command(config: str) -> None:
     url, words, close = open_redis(prepared.redis, Path(prepared.data))
     log.info("queue: %s", words)
     log.info("webhooks on http://%s/webhooks/NAME, pages on http://%s", prepared.webhooks, prepared.pages)
-    env = {**prepared.env, REDIS_VARIABLE: url}
+    # A configured URL may hold a password, and everybody's variables lie open in /proc: each reads it for itself.
+    env = prepared.env if prepared.redis else {**prepared.env, REDIS_VARIABLE: url}
     children = [Child("web", ["web"], env), Child("worker", ["worker"], env)]
     try:
         run_until_told(children, stop, prepared.grace + 30)

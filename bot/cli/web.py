@@ -13,6 +13,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from bot.cli.options import config_option
+from bot.cli.processes import leave_no_core_file
 from bot.cli.queueing import open_queue
 from bot.core.errors import HeadgateError, KeyMismatch
 from bot.ports import Queue
@@ -38,6 +39,7 @@ WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 )
 def command(config: str, workers: int) -> None:
     """Serve until told to stop."""
+    leave_no_core_file()
     path = config_path(config).absolute()
     os.environ[CONFIG_VARIABLE] = str(path)
     listen = Wiring(path).settings.listen

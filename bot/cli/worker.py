@@ -8,7 +8,7 @@ import os
 import click
 
 from bot.cli.options import config_option
-from bot.cli.processes import stop_on_signals
+from bot.cli.processes import leave_no_core_file, stop_on_signals
 from bot.cli.queueing import open_queue, workers_for
 from bot.ports import JobKind, Queue
 from bot.queues.rq_queue import SHORT, lane_of
@@ -35,6 +35,7 @@ CHILD = "bot.work.child:child_main"
 )
 def command(config: str, environments: tuple[str, ...], kind: str) -> None:
     """Work until told to stop; a deploy at hand is let finish within the grace time."""
+    leave_no_core_file()
     path = config_path(config).absolute()
     os.environ[CONFIG_VARIABLE] = str(path)
     os.environ.pop(ENVIRONMENTS_VARIABLE, None)

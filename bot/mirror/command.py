@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import subprocess
+import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -37,7 +39,13 @@ SAFE: Final = (
 )  # fmt: skip
 
 GONE: Final = ("not found", "couldn't find remote ref", "not our ref", "unadvertised object", "does not exist")
-REFUSED: Final = ("authentication failed", "could not read username", "403", "401", "terminal prompts disabled")
+REFUSED: Final = (
+    "authentication failed",
+    "could not read username",
+    "returned error: 401",  # not the number alone: ports and names of repositories have it too
+    "returned error: 403",
+    "terminal prompts disabled",
+)
 
 MESSAGE = 300
 MOST_LISTED = 64 * 2**20
@@ -124,26 +132,17 @@ class Git:
 
     def network(self, *words: str) -> bytes:
         """One command that speaks to the remote, with credentials that only this process sees."""
-        login = self._credentials()
-        env = {}
-        if login is not None:
-            # Configuration by environment is visible to this child process alone; argv and URL stay clean.
-            # https://git-scm.com/docs/git-config#Documentation/git-config.txt-GITCONFIGCOUNT
-            basic = base64.b64encode(f"{login[0]}:{login[1]}".encode()).decode()
-            env = {
-                "GIT_CONFIG_COUNT": "1",
-                "GIT_CONFIG_KEY_0": "http.extraHeader",
-                "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}",
-            }
         try:
-            done = subprocess.run(
-                self.argv(*words),
-                env=self.environment(env),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=self._timeout,
-                check=False,
-            )
+            with _logged_in(self._credentials()) as (env, given):
+                done = subprocess.run(
+                    self.argv(*words),
+                    env=self.environment(env),
+                    pass_fds=given,
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    timeout=self._timeout,
+                    check=False,
+                )
         except subprocess.TimeoutExpired:
             raise HostBusy(f"git {words[0]} took longer than {self._timeout:.0f} s") from None
         if done.returncode == 0:
@@ -155,6 +154,32 @@ class Git:
         if any(word in low for word in GONE):
             raise HostGone(f"git {words[0]}: {said}")
         raise HostBusy(f"git {words[0]}: {said}")
+
+
+@contextlib.contextmanager
+def _logged_in(login: tuple[str, str] | None) -> Iterator[tuple[dict[str, str], tuple[int, ...]]]:
+    """Variables and descriptors by which git and its own children get a login, without it standing in arguments, URL
+    or variables: an included configuration in memory. Where there is no such memory, in a variable.
+
+    https://git-scm.com/docs/git-config#Documentation/git-config.txt-GITCONFIGCOUNT
+    """
+    if login is None:
+        yield {}, ()
+        return
+    header = f"Authorization: Basic {base64.b64encode(':'.join(login).encode()).decode()}"
+    if sys.platform != "linux":
+        yield _configured("http.extraHeader", header), ()
+        return
+    memory = os.memfd_create("login")
+    try:
+        os.write(memory, f'[http]\n\textraHeader = "{header}"\n'.encode())
+        yield _configured("include.path", f"/proc/self/fd/{memory}"), (memory,)
+    finally:
+        os.close(memory)
+
+
+def _configured(key: str, value: str) -> dict[str, str]:
+    return {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": key, "GIT_CONFIG_VALUE_0": value}
 
 
 def _words(stderr: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ class Remote:
     authorizations: list[str] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     command_lines: list[str] = field(default_factory=list)
+    variables: list[str] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -43,6 +45,7 @@ def remote() -> Iterator[Remote]:
             found.paths.append(self.path)
             for process in psutil.Process().children(recursive=True):
                 found.command_lines.append(" ".join(process.cmdline()))
+                found.variables.append(repr(process.environ()))
             self.send_response(found.status)
             if found.location:
                 self.send_header("Location", found.location)
@@ -60,8 +63,8 @@ def remote() -> Iterator[Remote]:
     server.server_close()
 
 
-def asking(remote: Remote, place: Path) -> GitMirror:
-    url = f"http://127.0.0.1:{remote.port}/acme/infra.git"
+def asking(remote: Remote, place: Path, name: str = "infra") -> GitMirror:
+    url = f"http://127.0.0.1:{remote.port}/acme/{name}.git"
     return GitMirror(place / "m" / "one.git", url, lambda: ("x-access-token", TOKEN))
 
 
@@ -72,7 +75,7 @@ def everything_written(folder: Path) -> str:
 @pytest.mark.parametrize(
     ("status", "error"), [(401, HostDenied), (403, HostDenied), (404, HostGone), (500, HostBusy)]
 )
-def test_the_remote_gets_the_credentials_and_no_command_line_file_or_error_holds_them(
+def test_the_remote_gets_the_credentials_and_no_command_line_variable_file_or_error_holds_them(
     remote: Remote, tmp_path: Path, status: int, error: type[HostError]
 ) -> None:
     remote.status = status
@@ -81,8 +84,14 @@ def test_the_remote_gets_the_credentials_and_no_command_line_file_or_error_holds
 
     assert set(remote.authorizations) == {f"Basic {BASIC}"}
     assert any("fetch" in line for line in remote.command_lines)
-    for seen in (*remote.command_lines, everything_written(tmp_path), repr(caught.value), str(caught.value)):
+    hidden = (*remote.command_lines, *remote.variables) if sys.platform == "linux" else remote.command_lines
+    for seen in (*hidden, everything_written(tmp_path), repr(caught.value), str(caught.value)):
         assert TOKEN not in seen and BASIC not in seen
+
+
+def test_a_number_in_the_address_is_not_the_hosts_refusal(remote: Remote, tmp_path: Path) -> None:
+    with pytest.raises(HostBusy):
+        asking(remote, tmp_path, "infra-401-403").branch_head("main")
 
 
 @pytest.mark.parametrize("status", [301, 302, 307])
