@@ -40,6 +40,10 @@ _NAMES: Final = ("hosts", "nsswitch.conf", "resolv.conf")
 """More of it when names are looked up from inside."""
 
 
+_OF_PYTHON: Final = ("bin", "lib", "lib64", "pyvenv.cfg")
+"""What a virtual environment or an installation consists of, https://docs.python.org/3/library/venv.html."""
+
+
 @dataclass(frozen=True, slots=True)
 class Enclosure:
     """One run's walls. ``tree`` is its checkout; ``readable`` and ``writable`` are further places that the operator
@@ -172,8 +176,10 @@ def _like_the_host(place: str) -> tuple[str, ...]:
 
 @functools.cache
 def _interpreter() -> tuple[Path, ...]:
-    """The Python that tools written in it (Ansible) live in, and the one it was made from."""
-    return tuple({Path(sys.prefix): None, Path(sys.base_prefix): None})
+    """The Python that tools written in it (Ansible) live in, and the one it was made from: of both only what belongs
+    to a Python, as people keep settings, tokens and data in the folder of a virtual environment too."""
+    prefixes = dict.fromkeys((Path(sys.prefix), Path(sys.base_prefix)))
+    return tuple(prefix / part for prefix in prefixes for part in _OF_PYTHON)
 
 
 def _program(program: str, folders: tuple[Path, ...], tree: Path) -> list[Path]:

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -96,6 +97,17 @@ def test_it_sees_its_tree_and_a_read_only_system_and_no_file_of_ours(walled: Cal
     assert all(rest)
     assert {"bin", "dev", "etc", "proc", "tmp", "usr"} <= set(top)
     assert (box.tree / "made").read_text() == "x"
+
+
+def test_it_sees_a_python_and_not_what_somebody_keeps_in_the_folder_of_its_virtual_environment(
+    walled: Callable[..., Walled],
+) -> None:
+    with tempfile.NamedTemporaryFile("w", prefix="token-", dir=sys.prefix) as token:
+        token.write("key")
+        token.flush()
+        done = walled().run("import os, sys, yaml; print(os.path.exists(sys.argv[1]))", token.name)
+
+    assert done.stdout == b"False\n", done.stderr
 
 
 def test_it_has_no_privilege_no_host_name_and_no_process_but_its_own(walled: Callable[..., Walled]) -> None:
