@@ -46,8 +46,14 @@ class GiteaWorld(World):
             (tmp / name).write_text(value)
         self.config = tmp / "headgate-server.yaml"
         gated = GATED.format(
-            live=self.live, chat=self.room.url, mode="enforce", approvals=approvals, rules=rules, prod=prod
-        ).replace("github/acme/infra", str(self.repo_ref))
+            host="gitea",
+            live=self.live,
+            chat=self.room.url,
+            mode="enforce",
+            approvals=approvals,
+            rules=rules,
+            prod=prod,
+        ).replace("gitea/acme/infra", str(self.repo_ref))
         self.config.write_text(SETTINGS.format(data=tmp / "data", url=self.ground.wire.url) + gated)
         self.start()
         host: Any = self.services.hosts["gitea"]
