@@ -80,6 +80,16 @@ def test_a_project_reads_its_modules_and_its_variable_files() -> None:
     assert inputs == ("common.tfvars", "live/prod.tfvars", "live/s3.hcl", "net")
 
 
+def test_what_a_file_of_backend_settings_says_is_part_of_the_target() -> None:
+    """Else all projects that leave their bucket and key to such a file would count as writing the same."""
+    code = 'terraform {\n  backend "s3" {\n    bucket = "all"\n  }\n}\n'
+    tree = Files({f"{name}/{file}": text for name in ("a", "b")
+                  for file, text in (("main.tf", code), ("x.hcl", f'key = "{name}"\n'))})  # fmt: skip
+    options = {"backend_config": ["x.hcl"]}
+    found = [Terraform().inspect(Project(name, name, "terraform", options=options), tree)[0] for name in ("a", "b")]
+    assert found == ["terraform:s3:all/a#default", "terraform:s3:all/b#default"]
+
+
 @pytest.mark.parametrize(
     ("kind", "body", "wanted"),
     [

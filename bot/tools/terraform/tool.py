@@ -83,6 +83,9 @@ class Terraform:
         files = [*_listed(project, "var_files"), *_listed(project, "backend_config")]
         own = [os.path.normpath(os.path.join(project.path, name)) for name in files]  # noqa: PTH118 - a path in a tree
         inputs = (*layout.closure(code, project.path), *own)
+        for path in own[len(_listed(project, "var_files")) :]:
+            # What the code leaves open is said here; without it, all such projects would write the same.
+            body = {**body, **layout.parse(source.read(path) or b"")}
         target = layout.target(kind, body, project.path, project.workspace)
         return target, tuple(sorted({path for path in inputs if not path.startswith("..")}))
 
