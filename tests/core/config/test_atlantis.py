@@ -45,6 +45,7 @@ workflows:
   prod:
     plan:
       steps:
+      - show
       - init: {extra_args: ["-backend-config=prod.hcl", "-upgrade"]}
       - plan: {extra_args: ["-var-file", "prod.tfvars", "-var=size=2", "-target=x", "-var-file=$WORKSPACE.tfvars"]}
       - env: {name: A, value: b}
