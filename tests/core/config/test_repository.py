@@ -21,6 +21,7 @@ TEXT = {"type": "string"}
 TEXTS = {"type": "array", "items": TEXT}
 TOOLS = {
     "terraform": {"var_files": TEXTS, "parallelism": {"type": "integer"}},
+    "ansible": {"playbook": TEXT, "inventory": TEXTS},
     "helm": {"release": TEXT, "namespace": TEXT, "values": TEXTS},
     "command": {"plan": TEXTS, "apply": TEXTS},
 }
@@ -47,11 +48,11 @@ def test_the_documented_example_is_read() -> None:
         "live/{environment}/{service}",
         "{service}-{environment}",
     )
-    edge, shop = found.projects
+    edge, web = found.projects
     assert edge.for_each == {"environment": ("dev", "prod")}
     assert edge.options == {"var_files": ["{environment}.tfvars"]}
-    assert (shop.depends_on, shop.when_changed) == (("edge-{environment}",), ("charts/shop/**",))
-    assert (shop.at, shop.line, shop.lines["depends_on"]) == ("projects[1]", 7, 9)
+    assert (web.depends_on, web.when_changed) == (("edge-{environment}",), ("roles/**",))
+    assert (web.at, web.line, web.lines["depends_on"]) == ("projects[1]", 7, 9)
     assert not found.finds_all
 
 
@@ -103,7 +104,7 @@ def entry(more: str) -> str:
         (entry("for_each: {A: [x]}"), "`A` is not a lower-case word"),
         (entry("for_each: {a: [true]}"), "for_each.a[0]: must be text or a whole number"),
         ("projects: [{name: a, path: p, tool: terrafrom}]", "`terrafrom` is not a tool. Did you mean `terraform`?"),
-        ("discover: [{tool: nothing, path: p}]", "`nothing` is not a tool. There are: command, helm, terraform."),
+        ("discover: [{tool: nothing, path: p}]", "`nothing` is not a tool. There are: ansible, command, helm, terraform."),
         ("discover: [{tool: helm, path: '{a}/{a}'}]", "discover[0].path: has `{a}` twice"),
         ("discover: [{tool: helm, path: '{a}', name: '{b}'}]", "`b` is not a variable in `path`."),
         ("environments: {prod: {approvals: -1}}", "environments.prod.approvals: must be at least 0"),
