@@ -49,7 +49,7 @@ def everything(python: Path) -> None:
         os.environ["COVERAGE_FILE"] = str(Path(folder) / "coverage")
         cores = str(max(2, os.cpu_count() or 2))
         tests = (python, "-m", "pytest", "-n", cores, "--cov=bot", "--cov-report=")
-        run("tests", *tests, "-m", "not gitea")
+        run("tests", *tests, "-m", "not gitea and not thorough")
         server.wait()
         run("tests of Gitea", *tests, "--cov-append", "-m", "gitea")
         coverage = (python, "-m", "coverage", "report", "--skip-covered", "--skip-empty")

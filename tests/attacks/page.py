@@ -21,7 +21,8 @@ it would not work anyway. Layers are left out by the tests alone; no setting of 
 
 Where more than one layer is named, each of them alone stops the attack, which is tried too.
 
-The tests are in `tests/attacks/test_attacks.py`: `test_it_is_contained[ATTACK]` and
+`make attacks` tries all of this; `make test` tries that each is contained, and one without each layer. The tests are
+in `tests/attacks/test_attacks.py`: `test_it_is_contained[ATTACK]` and
 `test_without_this_layer_this_attack_succeeds[LAYER-ATTACK]`; for more than one layer
 `test_without_all_that_stops_it_this_attack_succeeds[ATTACK]` and
 `test_this_layer_alone_stops_this_attack[LAYER-ATTACK]`.

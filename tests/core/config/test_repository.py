@@ -104,7 +104,10 @@ def entry(more: str) -> str:
         (entry("for_each: {A: [x]}"), "`A` is not a lower-case word"),
         (entry("for_each: {a: [true]}"), "for_each.a[0]: must be text or a whole number"),
         ("projects: [{name: a, path: p, tool: terrafrom}]", "`terrafrom` is not a tool. Did you mean `terraform`?"),
-        ("discover: [{tool: nothing, path: p}]", "`nothing` is not a tool. There are: ansible, command, helm, terraform."),
+        (
+            "discover: [{tool: nothing, path: p}]",
+            "`nothing` is not a tool. There are: ansible, command, helm, terraform.",
+        ),
         ("discover: [{tool: helm, path: '{a}/{a}'}]", "discover[0].path: has `{a}` twice"),
         ("discover: [{tool: helm, path: '{a}', name: '{b}'}]", "`b` is not a variable in `path`."),
         ("environments: {prod: {approvals: -1}}", "environments.prod.approvals: must be at least 0"),
