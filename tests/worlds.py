@@ -6,6 +6,7 @@ Stories, the command line's tests, the pages' and the benchmarks live in it; ``t
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -70,6 +71,13 @@ environments:
 chat:
   - {{to: {{webhook: {{url: "{chat}", secret_file: chat}}}}}}
 """
+
+
+def in_another_second() -> None:
+    """Hosts tell times in whole seconds, and stories are told faster than that."""
+    now = int(time.time())
+    while int(time.time()) == now:
+        time.sleep(0.01)
 
 
 def server_settings(
@@ -238,7 +246,11 @@ class World:
         return f"/{words}" if self.kind == "github" else f"headgate {words}"
 
     def approve(self, pull: PullStory, by: str) -> None:
-        """Somebody approves; a host that does not take that person's approval says so, which is as good."""
+        """Somebody approves; a host that does not take that person's approval says so, which is as good.
+
+        Where an approval names no commit it is told by its second what it was for: people take longer to read."""
+        if self.kind == "gitlab":
+            in_another_second()
         try:
             pull.approve(by)
         except Refused:

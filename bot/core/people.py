@@ -184,14 +184,12 @@ def faces_before(snapshot: Snapshot, review: Review) -> tuple[FaceShown, ...]:
     been seen, so a review must be covered by each of those, and by the one that stood before them.
     """
     second = review.submitted_at.replace(microsecond=0)
-    fitting = [
-        face
-        for face in snapshot.memory.faces
-        if face.base_ref == snapshot.change.base_ref and (not review.sha or face.head == review.sha)
-    ]
+    fitting = [face for face in snapshot.memory.faces if not review.sha or face.head == review.sha]
     before = [face for face in fitting if face.at < second]
     within = [face for face in fitting if second <= face.at < second + timedelta(seconds=1)]
-    return (*before[-1:], *within)
+    found = (*before[-1:], *within)
+    # One of another base branch may be what was seen: the word was for going there then.
+    return found if all(face.base_ref == snapshot.change.base_ref for face in found) else ()
 
 
 def eligible(snapshot: Snapshot) -> tuple[str, ...]:

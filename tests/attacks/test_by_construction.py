@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from attacks.by_construction import BY_CONSTRUCTION
+from worlds import in_another_second
 
 from bot.core.runs import RunKind
 
@@ -48,6 +49,7 @@ def test_retarget_to_another_branch(make_world: Callable[..., Any]) -> None:
     pull.approve("bo")
     world.settle()
     assert world.face(pull) == ""
+    in_another_second()
     pull.retarget("dee", "main")
     world.settle()
     assert world.gate(pull) == "pending"

@@ -130,6 +130,15 @@ def test_every_face_of_the_reviews_second_must_cover(build: SimpleNamespace) -> 
     assert counting(build, reviews=(review,), faces=(before, within), known=(other,)).dropped == (review,)
 
 
+def test_a_word_given_while_the_comment_was_for_another_branch_counts_for_neither(build: SimpleNamespace) -> None:
+    """Though the change was retargeted, and shown again, within the very second of the word."""
+    review = build.a_review(submitted_at=build.ago(1000))
+    elsewhere = build.a_face(base_ref="release")
+    faces = (elsewhere, build.a_face(at=build.ago(999.9)))
+    found = counting(build, reviews=(review,), faces=faces)
+    assert (found.counted, found.ignored) == ((), (("bo", "given before the plan was shown"),))
+
+
 def test_a_word_in_the_very_second_in_which_the_comment_changed_counts_for_neither_plan_and_says_so(
     build: SimpleNamespace,
 ) -> None:
