@@ -117,7 +117,7 @@ ATTACKS: Final = (
     Attack(
         name="never-end",
         tries="hold a worker for ever",
-        files=box("time.sleep(3)\nsay('lasted')"),
+        files=box("time.sleep(10)\nsay('lasted')"),
         harmed=said("lasted"),
         stopped_by=by(Layer.BOUNDS),
         limits={"plan_timeout": 0.5},

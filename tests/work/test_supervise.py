@@ -377,6 +377,6 @@ for _ in range(3):
         heartbeat=lambda: True, every=1, die_with_parent=True, grace=1) == 0
 """
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path.cwd())])}
-    subprocess.run([sys.executable, "-c", script], env=env, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", script], env=env, check=True, timeout=110)
 
     assert (tmp_path / "imported").read_text() == "x"
