@@ -13,7 +13,6 @@ from bot.chats import CHATS
 from bot.cli import COMMANDS, cli
 from bot.core.commands import HELP
 from bot.core.config.reference import PAGES
-from bot.core.config.repository import RepoConfig, parse_repository
 from bot.hosts import HOSTS
 from bot.tools import TOOLS
 from bot.web.metrics import METRICS, OTHERS
@@ -121,14 +120,6 @@ def test_every_exit_code_that_the_program_uses_has_a_meaning() -> None:
     }
 
     assert used <= {0, 1, 2, 3}
-
-
-def test_the_repositorys_example_is_one_that_this_version_takes() -> None:
-    blocks = re.findall(r"```yaml\n(.*?)```", (DOCS / "configuration.md").read_text(), re.DOTALL)
-    [example] = [each for each in blocks if "\nprojects:" in each]
-    schemas = {name: make().option_schema() for name, make in TOOLS.items()}
-
-    assert isinstance(parse_repository(example, schemas), RepoConfig)
 
 
 def test_every_threat_names_its_control_and_tests_that_exist() -> None:

@@ -156,3 +156,8 @@ def test_a_memory_from_before_checks_had_rules_keeps_their_names():
     assert codec.decode(codec.MEMORY, old.replace(f'"format":{MEMORY_FORMAT}', '"format":2')).tightened == {
         "prod": asked
     }
+
+
+def test_what_is_no_document_cannot_be_stored():
+    with pytest.raises(TypeError, match="a object cannot be stored"):
+        codec.encode(codec.MEMORY, Memory(tightened={"prod": object()}))  # type: ignore[dict-item]

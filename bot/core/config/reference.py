@@ -37,9 +37,9 @@ discover:
 projects:
   - {name: "edge-{environment}", path: edge, tool: terraform, for_each: {environment: [dev, prod]},
      var_files: ["{environment}.tfvars"]}
-  - {name: "web-{environment}", path: hosts, tool: ansible, for_each: {environment: [dev, prod]},
-     playbook: site.yml, inventory: ["inventories/{environment}"],
-     depends_on: ["edge-{environment}"], when_changed: ["roles/**"]}
+  - {name: "shop-{environment}", path: charts/shop, tool: helm, for_each: {environment: [dev, prod]},
+     release: shop, namespace: shop, values: ["values/{environment}.yaml"],
+     depends_on: ["edge-{environment}"], when_changed: ["charts/shop/**"]}
 """
 
 INTRODUCTION: Final = """\

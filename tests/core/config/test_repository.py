@@ -21,7 +21,6 @@ TEXT = {"type": "string"}
 TEXTS = {"type": "array", "items": TEXT}
 TOOLS = {
     "terraform": {"var_files": TEXTS, "parallelism": {"type": "integer"}},
-    "ansible": {"playbook": TEXT, "inventory": TEXTS},
     "helm": {"release": TEXT, "namespace": TEXT, "values": TEXTS},
     "command": {"plan": TEXTS, "apply": TEXTS},
 }
@@ -48,11 +47,11 @@ def test_the_documented_example_is_read() -> None:
         "live/{environment}/{service}",
         "{service}-{environment}",
     )
-    edge, web = found.projects
+    edge, shop = found.projects
     assert edge.for_each == {"environment": ("dev", "prod")}
     assert edge.options == {"var_files": ["{environment}.tfvars"]}
-    assert (web.depends_on, web.when_changed) == (("edge-{environment}",), ("roles/**",))
-    assert (web.at, web.line, web.lines["depends_on"]) == ("projects[1]", 7, 9)
+    assert (shop.depends_on, shop.when_changed) == (("edge-{environment}",), ("charts/shop/**",))
+    assert (shop.at, shop.line, shop.lines["depends_on"]) == ("projects[1]", 7, 9)
     assert not found.finds_all
 
 
@@ -104,10 +103,7 @@ def entry(more: str) -> str:
         (entry("for_each: {A: [x]}"), "`A` is not a lower-case word"),
         (entry("for_each: {a: [true]}"), "for_each.a[0]: must be text or a whole number"),
         ("projects: [{name: a, path: p, tool: terrafrom}]", "`terrafrom` is not a tool. Did you mean `terraform`?"),
-        (
-            "discover: [{tool: nothing, path: p}]",
-            "`nothing` is not a tool. There are: ansible, command, helm, terraform.",
-        ),
+        ("discover: [{tool: nothing, path: p}]", "`nothing` is not a tool. There are: command, helm, terraform."),
         ("discover: [{tool: helm, path: '{a}/{a}'}]", "discover[0].path: has `{a}` twice"),
         ("discover: [{tool: helm, path: '{a}', name: '{b}'}]", "`b` is not a variable in `path`."),
         ("environments: {prod: {approvals: -1}}", "environments.prod.approvals: must be at least 0"),
