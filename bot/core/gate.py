@@ -153,6 +153,7 @@ def _quota(snapshot: Snapshot) -> Iterable[Reason]:
 
 
 def _plans(snapshot: Snapshot) -> Iterable[Reason]:
+    in_turn = over_quota(snapshot) > 0
     for each in snapshot.selection.affected:
         if each.standing is Standing.REMOVED:
             continue
@@ -170,7 +171,7 @@ def _plans(snapshot: Snapshot) -> Iterable[Reason]:
                 how=f"`/plan {name}`",
             )
         elif run is None or not run.state.over or run.state in (RunState.LOST, RunState.CANCELLED):
-            yield Reason(rule, Status.PENDING, f"{name} is {_when(snapshot, each, run)}")
+            yield Reason(rule, Status.PENDING, f"{name} is {_when(snapshot, each, run, in_turn=in_turn)}")
         elif outdated(snapshot, run):
             yield Reason(
                 rule,
@@ -191,10 +192,10 @@ def _plans(snapshot: Snapshot) -> Iterable[Reason]:
             yield Reason(rule, Status.APPROVED, f"{name} is planned")
 
 
-def _when(snapshot: Snapshot, each: Affected, run: Run | None) -> str:
+def _when(snapshot: Snapshot, each: Affected, run: Run | None, *, in_turn: bool) -> str:
     if deploying_there(snapshot, each):
         return "planned when the deploy on its target has ended"
-    if over_quota(snapshot) and (run is None or run.state.over):
+    if in_turn and (run is None or run.state.over):
         return "planned when its turn comes"
     return "being planned"
 
