@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.forge import merging, repos
 from bot.forge.gitlab import standing
-from bot.forge.gitlab.shapes.merge_request import state_word, title, web_url
+from bot.forge.gitlab.shapes.merge_request import identified, web_url
 from bot.forge.gitlab.shapes.people import Json, basic, moment
 from bot.forge.model import Actor, MergeMethod, Pull, Refused, Repo, WaitingMerge
 from bot.forge.state import State
@@ -58,14 +58,7 @@ def car(state: State, repo: Repo, pull: Pull) -> Json:
     return {
         "id": pull.id,
         "merge_request": {
-            "id": pull.id,
-            "iid": pull.number,
-            "project_id": repo.id,
-            "title": title(pull),
-            "description": pull.body,
-            "state": state_word(pull),
-            "created_at": moment(pull.created_at),
-            "updated_at": moment(pull.updated_at),
+            **identified(repo, pull),
             "web_url": web_url(state, repo, pull),
         },
         "user": basic(state, pull.waiting_merge.by if pull.waiting_merge else pull.merged_by),

@@ -49,10 +49,9 @@ def source_id(state: State, pull: Pull) -> int | None:
     return source.id if source is not None else None
 
 
-def merge_request(state: State, repo: Repo, pull: Pull, counted_read: bool = False) -> Json:
-    """A merge request as lists show it."""
-    detailed = standing.detailed_merge_status(state, repo, pull, counted_read)
-    shape = {
+def identified(repo: Repo, pull: Pull) -> Json:
+    """What every shape of a merge request begins with."""
+    return {
         "id": pull.id,
         "iid": pull.number,
         "project_id": repo.id,
@@ -61,6 +60,14 @@ def merge_request(state: State, repo: Repo, pull: Pull, counted_read: bool = Fal
         "state": state_word(pull),
         "created_at": moment(pull.created_at),
         "updated_at": moment(pull.updated_at),
+    }
+
+
+def merge_request(state: State, repo: Repo, pull: Pull, counted_read: bool = False) -> Json:
+    """A merge request as lists show it."""
+    detailed = standing.detailed_merge_status(state, repo, pull, counted_read)
+    shape = {
+        **identified(repo, pull),
         **_people(state, pull),
         "merged_at": moment(pull.merged_at),
         "closed_at": moment(pull.closed_at) if pull.merged_at is None else None,
@@ -209,14 +216,7 @@ def approvals(state: State, repo: Repo, pull: Pull, actor: Actor) -> Json:
     missing = [verdict for verdict in verdicts if verdict.missing]
     detailed = standing.detailed_merge_status(state, repo, pull)
     return {
-        "id": pull.id,
-        "iid": pull.number,
-        "project_id": repo.id,
-        "title": title(pull),
-        "description": pull.body,
-        "state": state_word(pull),
-        "created_at": moment(pull.created_at),
-        "updated_at": moment(pull.updated_at),
+        **identified(repo, pull),
         "merge_status": old_merge_status(pull, detailed),
         "approved": not missing,
         "approvals_required": max((verdict.rule.needed for verdict in verdicts), default=0),
