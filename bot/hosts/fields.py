@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+ADDRESSED: Final = re.compile(r"^[ \t]*(?:/|@|headgate\b)", re.IGNORECASE | re.MULTILINE)
+"""A comment that may hold a command: what its author may do has to be known."""
 MARKER: Final = "<!-- headgate:"
 """How everything begins that we write in a conversation; it does not show."""
 

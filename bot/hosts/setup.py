@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from bot.core.model import RepoRef
 
@@ -46,6 +46,19 @@ class Finding:
     subject: str
     text: str
     remedy: str = ""
+
+
+def renamed(repo: RepoRef, name: str) -> Iterator[Finding]:
+    """Deliveries bear the present name, and the settings must, too."""
+    if name.lower() != repo.path.lower():
+        text = f"it is called {name} now, so its webhooks are not recognised"
+        yield Finding(Level.PROBLEM, repo.path, text, f"Write {repo.host}/{name} in the settings.")
+
+
+def archived(repo: RepoRef, shown: Mapping[str, Any]) -> Iterator[Finding]:
+    """All hosts say it in the same word."""
+    if shown.get("archived") is True:
+        yield Finding(Level.PROBLEM, repo.path, "it is archived: nothing can be written there")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import os
 import threading
-import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase
 
-from bot.core.errors import HostBusy, HostDenied, HostError
-from bot.hosts.answers import bounded, failure, parsed, reaching, retry_after, words
+from bot.hosts.answers import bounded
+from bot.hosts.calling import Answer, Calling, odd, taken
 from bot.hosts.signing import Secret
 
 TIMEOUT: Final = (5.0, 20.0)
@@ -28,33 +25,12 @@ PER_PAGE: Final = 50
 """The most that a server gives as it is shipped: MAX_RESPONSE_ITEMS in https://docs.gitea.com/administration/config-cheat-sheet"""
 MOST_PAGES: Final = 1000
 REDIRECTIONS: Final = 3
-LIMITED_WAIT: Final = 60.0
-"""Seconds of silence after a 429 that names none: such limits are those of a proxy in front of the server."""
 
 KINDS: Final = frozenset(
     {"user", "pulls", "reviews", "comments", "commits", "merge", "issues", "status", "statuses", "collaborators"}
     | {"permission", "assignees", "feeds", "branches", "branch_protections", "hooks", "pull", "version"}
 )
 """Words of a path that say what kind of call it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back; ``headers`` have lower-case names."""
-
-    status: int
-    headers: Mapping[str, str]
-    text: str
-
-    @property
-    def data(self) -> Any:
-        """The body as JSON; None when it is none."""
-        return parsed(self.text)
-
-    @property
-    def said(self) -> str:
-        """The server's own words about what is wrong."""
-        return words(self.text)
 
 
 class _Token(AuthBase):
@@ -87,38 +63,18 @@ class _Connection(threading.local):
     session: requests.Session | None = None
 
 
-class Client:
-    """Calls as one account. Raises HostBusy, HostDenied, HostGone; on writes also HostUnclear."""
+class Client(Calling):
+    """Calls to one server; a limit of calls is that of a proxy in front of it."""
+
+    who = "the server"
 
     def __init__(self, url: str, token: Secret | None, verify: bool | str = True) -> None:
+        super().__init__(token)
         self._api_url = f"{url}/api/v1"
-        self._supply = token
         self._verify = verify
         self._connection = _Connection()
-        self._lock = threading.Lock()
-        self._calls: Counter[tuple[str, str]] = Counter()
-        self._silent_until = 0.0
-
-    def calls(self) -> Mapping[tuple[str, str], int]:
-        """Calls so far by (method, kind)."""
-        with self._lock:
-            return dict(self._calls)
-
-    def token(self) -> str:
-        """The token as it is now. Raises HostDenied for what is none, ConfigError when it cannot be read."""
-        token = self._supply().strip() if self._supply is not None else ""
-        if not token or not token.isascii() or not token.isprintable():
-            raise HostDenied("no token is configured for this host: it is one line of plain characters")
-        return token
 
     # -------------------------------------------------------------------------------------------- reads
-
-    def get(self, path: str) -> dict[str, Any]:
-        """One object."""
-        data = self.send("GET", path).data
-        if not isinstance(data, dict):
-            raise _odd(path)
-        return data
 
     def pages(self, path: str, key: str = "") -> Iterator[list[dict[str, Any]]]:
         """A list page by page, objects only. ``key`` is where this list is wrapped in an object.
@@ -136,48 +92,20 @@ class Client:
 
     def all(self, path: str, most: int, key: str = "") -> tuple[list[dict[str, Any]], bool]:
         """A list over its pages, at most ``most`` items; and whether it is whole."""
-        found: list[dict[str, Any]] = []
-        for page in self.pages(path, key):
-            found.extend(page)
-            if len(found) > most:
-                return found[:most], False
-        return found, True
+        return taken(self.pages(path, key), most)
 
     def whole(self, path: str) -> list[dict[str, Any]]:
         """A list that the server does not cut into pages."""
         return _items(path, self.send("GET", path).data, "")
 
-    # ------------------------------------------------------------------------------------------- writes
+    # ------------------------------------------------------------------------------------- on the wire
 
-    def write(self, verb: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """One write; the answer's JSON."""
-        return self.send(verb, path, body).data
+    def _kind(self, path: str) -> str:
+        return kind_of(path)
 
-    def send(
-        self, verb: str, path: str, body: Mapping[str, Any] | None = None, *, expect: tuple[int, ...] = ()
-    ) -> Answer:
-        """One call. Statuses of 300 and more are raised, but for those that are expected."""
-        silent = self._silent_until - time.monotonic()
-        if silent > 0:
-            raise HostBusy("the host asked us to wait", silent)
-        with self._lock:
-            self._calls[verb, kind_of(path)] += 1
-        with reaching(verb):
-            answer = self._exchange(verb, f"{self._api_url}{path}", body)
-        if answer.status >= 300 and answer.status not in expect:
-            raise self._raised(verb, path, answer)
-        return answer
-
-    def _raised(self, verb: str, path: str, answer: Answer) -> HostError:
-        if answer.status < 400:
-            return HostDenied(f"{verb} {path.partition('?')[0]}: {answer.status}: moved; set its present address")
-        wait = (retry_after(answer.headers) or LIMITED_WAIT) if answer.status == 429 else None
-        if wait is not None:
-            self._silent_until = time.monotonic() + wait
-        return failure(verb, path, answer.status, answer.headers, answer.text, wait)
-
-    def _exchange(self, verb: str, url: str, body: Mapping[str, Any] | None) -> Answer:
+    def _exchange(self, verb: str, path: str, body: Mapping[str, Any] | None) -> Answer:
         """The answer; a read is sent after its object to a new name on this server, and nowhere else."""
+        url = f"{self._api_url}{path}"
         for _ in range(REDIRECTIONS + 1):
             answer = self._once(verb, url, body)
             following = _joined(url, answer.headers.get("location", ""))
@@ -215,7 +143,7 @@ def _items(path: str, data: Any, key: str) -> list[dict[str, Any]]:
     """The objects of a list; null is how the server says that it is empty."""
     items = data.get(key) if key and isinstance(data, dict) else data
     if items is not None and not isinstance(items, list):
-        raise _odd(path)
+        raise odd(path, "the server")
     return [item for item in items or () if isinstance(item, dict)]
 
 
@@ -227,10 +155,6 @@ def _more(answer: Answer, seen: int, number: int, *, empty: bool) -> bool:
     if not total.isascii() or not total.isdecimal():
         return False
     return seen < int(total) and not (empty and number * PER_PAGE >= int(total))
-
-
-def _odd(path: str) -> HostBusy:
-    return HostBusy(f"GET {path.partition('?')[0]}: the answer is not what the server documents", 30.0)
 
 
 def kind_of(path: str) -> str:

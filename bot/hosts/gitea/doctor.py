@@ -12,7 +12,7 @@ from bot.hosts.fields import some
 from bot.hosts.gitea.protection import absent, rule_of
 from bot.hosts.gitea.reads import Reads
 from bot.hosts.gitea.setup import Setup, wrong_with
-from bot.hosts.setup import Finding, Level, Wanted
+from bot.hosts.setup import Finding, Level, Wanted, archived, renamed
 
 
 class Doctor:
@@ -42,19 +42,13 @@ class Doctor:
         if not self._polled:
             text = "no webhook tells of a review that is dismissed: its approval counts until something else happens"
             yield Finding(Level.WARNING, repo.host, text, f"Set `poll: 30s` at `hosts.{repo.host}`.")
-        yield from self._name(repo, shown)
+        yield from renamed(repo, str(shown.get("full_name") or repo.path))
         yield from self._rights(repo, shown)
         for branch in wanted.branches or (str(shown.get("default_branch") or "main"),):
             if wanted.checks:
                 yield self._gate(repo, branch, wanted)
         if wanted.url:
             yield self._webhook(repo, wanted.url)
-
-    def _name(self, repo: RepoRef, shown: Mapping[str, Any]) -> Iterator[Finding]:
-        name = str(shown.get("full_name") or repo.path)
-        if name.lower() != repo.path.lower():
-            text = f"it is called {name} now, so its webhooks are not recognised"
-            yield Finding(Level.PROBLEM, repo.path, text, f"Write {repo.host}/{name} in the settings.")
 
     def _rights(self, repo: RepoRef, shown: Mapping[str, Any]) -> Iterator[Finding]:
         """Comments, statuses and merges need write; to ask what others may do, one must administer it."""
@@ -67,8 +61,7 @@ class Doctor:
             yield Finding(
                 Level.WARNING, repo.path, text, "Make the account an owner of the organisation, or a member."
             )
-        if shown.get("archived") is True:
-            yield Finding(Level.PROBLEM, repo.path, "it is archived: nothing can be written there")
+        yield from archived(repo, shown)
 
     def _gate(self, repo: RepoRef, branch: str, wanted: Wanted) -> Finding:
         subject, remedy = f"{repo.path} {branch}", f"headgate setup {repo.host} {repo.path}"

@@ -11,12 +11,12 @@ from typing import Any, Final
 import msgspec
 
 from bot.core.errors import MalformedDelivery
-from bot.core.events import BranchMoved, ChangeTouched, CommitTouched, Delivery, Hint, Ignored
-from bot.core.model import ChangeRef, RepoRef
+from bot.core.events import Delivery, Hint, Ignored
+from bot.core.model import RepoRef
 from bot.hosts import shapes
-from bot.hosts.fields import has_marker, is_ours, moment
 from bot.hosts.gitea.payloads import Account, CommentEvent, Event, Pull, PullEvent, PushEvent, StatusEvent
 from bot.hosts.gitea.settings import GiteaSettings
+from bot.hosts.hints import commented, numbered, pushed, reported, touched
 from bot.hosts.nesting import MAX_DEPTH, deeper
 from bot.hosts.signing import signed
 
@@ -122,16 +122,9 @@ def _sent_by_us(whose: Whose, event: Event) -> bool:
 
 
 def _touched(whose: Whose, pull: Pull | None, why: str, pusher: str = "") -> Hint:
-    if pull is None or not 0 < pull.number < shapes.MAX_NUMBER:
+    if pull is None:
         return Ignored(f"{why}: no number")
-    head = shapes.sha(pull.head.sha) if pull.head else ""
-    return ChangeTouched(
-        ref=ChangeRef(whose.repo, pull.number),
-        head=head,
-        pusher=pusher if head else "",
-        updated_at=moment(pull.updated_at),
-        why=why,
-    )
+    return touched(whose.repo, pull.number, pull.head.sha if pull.head else "", pull.updated_at, why, pusher)
 
 
 def _pull_request(whose: Whose, name: str, event: PullEvent) -> Hint:
@@ -148,38 +141,31 @@ def _review(whose: Whose, name: str, event: PullEvent) -> Hint:
 
 
 def _comment(whose: Whose, name: str, event: CommentEvent) -> Hint:
-    issue, comment, action = event.issue, event.comment, shapes.word(event.action)
-    if issue is None or not 0 < issue.number < shapes.MAX_NUMBER or not (event.is_pull or issue.pull_request):
+    issue, comment = event.issue, event.comment
+    ref = numbered(whose.repo, issue.number) if issue else None
+    if issue is None or ref is None or not (event.is_pull or issue.pull_request):
         return Ignored(f"{name}: on a plain issue")
-    body = (comment.body if comment else None) or ""
-    ours = comment is not None and is_ours(_login(comment.user), body, whose.own)
-    # With a person's own token their words and ours have one author; what we write bears our marker.
-    if ours and (action == "created" or _sent_by_us(whose, event)):
-        return Ignored(f"{name}: our own")
-    if action != "created" and not ours and (whose.own or not has_marker(body)):
-        return Ignored(f"{name}.{action}: later edits ask for nothing")
-    why = f"{name}.{action}" + (": ours was altered, it is put back" if ours else "")
-    return ChangeTouched(ChangeRef(whose.repo, issue.number), updated_at=moment(issue.updated_at), why=why)
+    return commented(
+        ref,
+        name,
+        shapes.word(event.action),
+        author=_login(comment.user) if comment else "",
+        body=(comment.body if comment else None) or "",
+        updated_at=issue.updated_at,
+        own=whose.own,
+        sent_by_us=_sent_by_us(whose, event),
+    )
 
 
-def _push(whose: Whose, name: str, event: PushEvent) -> Hint:
-    """Whether it was forced is not told; who looks at a branch sees it in its commits."""
-    prefix = "refs/heads/"
-    branch = event.ref.removeprefix(prefix)
-    if not event.ref.startswith(prefix):
-        return Ignored(f"{name}: not a branch")
-    before, after = shapes.moved(event.before), shapes.moved(event.after)
-    if not shapes.BRANCH.fullmatch(branch) or before is None or after is None:
-        return Ignored(f"{name}: malformed")
-    return BranchMoved(whose.repo, branch, before, after, _login(event.pusher or event.sender))
+def _push(whose: Whose, name: str, event: PushEvent) -> Hint:  # noqa: ARG001 - the signature of all
+    return pushed(whose.repo, event.ref, event.before, event.after, _login(event.pusher or event.sender))
 
 
 def _status(whose: Whose, name: str, event: StatusEvent) -> Hint:
     """Ours, set by somebody else, is no echo: it is put right."""
     if event.context.startswith(whose.prefix) and _sent_by_us(whose, event):
         return Ignored(f"{name}: our own")
-    sha = shapes.sha(event.sha)
-    return CommitTouched(whose.repo, sha, shapes.word(event.context)) if sha else Ignored(f"{name}: no commit")
+    return reported(whose.repo, event.sha, event.context, name)
 
 
 _DECODERS: Final[Mapping[str, tuple[msgspec.json.Decoder[Any], Callable[[Whose, str, Any], Hint]]]] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -11,22 +10,20 @@ from urllib.parse import quote, urlencode
 
 from bot.core.errors import HostDenied, HostGone
 from bot.core.model import Change, ChangeRef, Comment, Commit, HostCheck, HostFacts, Permission, RepoRef, Review
-from bot.hosts.fields import some
+from bot.hosts.fields import ADDRESSED, some
 from bot.hosts.gitea import parse
 from bot.hosts.gitea.client import Client
 from bot.hosts.gitea.landing import landed, pushed_in
 from bot.hosts.gitea.people import People
+from bot.hosts.listing import Pages, moved
 from bot.ports import ChangeStub
 
 MOST: Final = 3000
 """Reviews, comments, statuses or commits of one list that are read."""
-MOST_STUBS: Final = 2000
 FEED_PAGES: Final = 2
 """Pages of a repository's activity in which a push is looked for."""
 OF_NO_BRANCH: Final = "refs/pull/"
 """The head of a change that was made without a branch: https://docs.gitea.com/usage/agit"""
-
-_ADDRESSED: Final = re.compile(r"^[ \t]*(?:/|@|headgate\b)", re.IGNORECASE | re.MULTILINE)
 
 
 class Reads:
@@ -109,7 +106,7 @@ class Reads:
         self, change: Change, reviews: tuple[Review, ...], comments: tuple[Comment, ...], known: HostFacts | None
     ) -> Mapping[str, Permission]:
         """Of those whose word may matter: author, reviewers, who seems to have said a command."""
-        speakers = {each.author for each in comments if not each.ours and _ADDRESSED.search(each.body)}
+        speakers = {each.author for each in comments if not each.ours and ADDRESSED.search(each.body)}
         wanted = {change.author, *speakers, *(each.author for each in reviews)} - {""}
         asked = {each.lower(): self.permission(change.ref.repo, each) for each in sorted(wanted)}
         return {**(known.permissions if known else {}), **asked}
@@ -152,25 +149,12 @@ class Reads:
 
     def moved_changes(self, repo: RepoRef, since: datetime | None) -> tuple[ChangeStub, ...]:
         """Open changes, and closed ones updated after ``since``; newest first."""
-        found = {stub.ref.number: stub for stub in self._stubs(repo, "open", None)}
-        if since is not None:
-            found |= {stub.ref.number: stub for stub in self._stubs(repo, "closed", since)}
-        return tuple(sorted(found.values(), key=lambda stub: (stub.updated_at, stub.ref.number), reverse=True))
 
-    def _stubs(self, repo: RepoRef, state: str, since: datetime | None) -> list[ChangeStub]:
-        query = urlencode({"state": state, "sort": "recentupdate"})
-        found: list[ChangeStub] = []
-        for page in self.client.pages(f"{self.at(repo)}/pulls?{query}"):
-            for each in page:
-                stub = _stub(repo, each)
-                if stub is None or stub.open != (state == "open"):
-                    continue
-                if since is not None and stub.updated_at < since:
-                    return found
-                found.append(stub)
-            if len(found) >= MOST_STUBS:
-                break
-        return found
+        def pages(state: str) -> Pages:
+            query = urlencode({"state": state, "sort": "recentupdate"})
+            return self.client.pages(f"{self.at(repo)}/pulls?{query}")
+
+        return moved(pages, lambda data: _stub(repo, data), since)
 
     def changes_of_commit(self, repo: RepoRef, sha: str) -> tuple[int, ...]:
         """The merged change that brought the commit; none for a commit the server does not know."""

@@ -10,8 +10,8 @@ from typing import Any, Final
 from bot.core.errors import HostBusy, HostDenied, HostGone, HostUnclear
 from bot.core.model import ChangeRef, RepoRef
 from bot.hosts.answers import known_id, made_id
+from bot.hosts.calling import Answer
 from bot.hosts.cutting import at_word
-from bot.hosts.gitea.client import Answer
 from bot.hosts.gitea.reads import Reads
 from bot.hosts.remembering import Last
 from bot.ports import CheckToSet, MergeOutcome

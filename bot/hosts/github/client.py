@@ -11,15 +11,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from github import Auth, Github
 
-from bot.core.errors import HostBusy, HostDenied, HostError
-from bot.hosts.answers import parsed, words
+from bot.core.errors import HostBusy, HostError
+from bot.hosts.calling import Answer, moved, next_page, odd, taken, told_budget
 from bot.hosts.github import limiter
 from bot.hosts.github.etags import ETags, Remembered
 from bot.hosts.github.limiter import Limiter
@@ -38,25 +36,6 @@ KINDS: Final = frozenset(
 
 # At DEBUG PyGithub logs whole answers, and the answer to an App's sign-in is a token.
 logging.getLogger("github").setLevel(logging.INFO)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back; ``headers`` have lower-case names."""
-
-    status: int
-    headers: Mapping[str, str]
-    text: str
-
-    @property
-    def data(self) -> Any:
-        """The body as JSON; None when it is none."""
-        return parsed(self.text)
-
-    @property
-    def said(self) -> str:
-        """The host's own words about what is wrong."""
-        return words(self.text)
 
 
 class _Connection(threading.local):
@@ -98,7 +77,7 @@ class Client:
         """One object; unchanged ones come from memory and cost nothing."""
         data, _ = self._get(path)
         if not isinstance(data, dict):
-            raise HostBusy(f"GET {path.partition('?')[0]}: the answer is not what GitHub documents", 30.0)
+            raise odd(path, "GitHub")
         return data
 
     def pages(self, path: str, key: str = "") -> Iterator[list[dict[str, Any]]]:
@@ -108,28 +87,14 @@ class Client:
             data, link = self._get(url)
             items = data.get(key) if key and isinstance(data, dict) else data
             if not isinstance(items, list):
-                raise HostBusy(f"GET {path.partition('?')[0]}: the answer is not what GitHub documents", 30.0)
+                raise odd(path, "GitHub")
             yield [item for item in items if isinstance(item, dict)]
-            following = self._next(link)
+            following = next_page(link, self._prefix)
             url = following if following != url else ""
 
     def all(self, path: str, most: int, key: str = "") -> tuple[list[dict[str, Any]], bool]:
         """A list over its pages, at most ``most`` items; and whether it is whole."""
-        found: list[dict[str, Any]] = []
-        for page in self.pages(path, key):
-            found.extend(page)
-            if len(found) > most:
-                return found[:most], False
-        return found, True
-
-    def _next(self, link: str) -> str:
-        """The path of the next page. Only path and query are taken: the address stays the configured one."""
-        for part in link.split(","):
-            target, _, rest = part.partition(";")
-            if 'rel="next"' in rest:
-                url = urlsplit(target.strip().strip("<>"))
-                return f"{url.path.removeprefix(self._prefix)}?{url.query}"
-        return ""
+        return taken(self.pages(path, key), most)
 
     def _get(self, path: str) -> tuple[Any, str]:
         known = self._etags.get(path)
@@ -137,7 +102,7 @@ class Client:
         if answer.status == 304 and known is not None:
             return known.data, answer.headers.get("link", known.link)
         data, link, tag = answer.data, answer.headers.get("link", ""), answer.headers.get("etag", "")
-        full = isinstance(data, list) and len(data) >= PER_PAGE and not self._next(link)
+        full = isinstance(data, list) and len(data) >= PER_PAGE and not next_page(link, self._prefix)
         if tag and not full:
             self._etags.put(path, Remembered(tag, data, link, len(answer.text)))
         else:
@@ -182,7 +147,7 @@ class Client:
 
     def _raised(self, verb: str, path: str, answer: Answer) -> HostError:
         if answer.status < 400:
-            return HostDenied(f"{verb} {path.partition('?')[0]}: {answer.status}: moved; set its present address")
+            return moved(verb, path, answer.status)
         error = failure(verb, path, answer.status, answer.headers, answer.text)
         if isinstance(error, HostBusy) and answer.status in (403, 429):
             self._silent_until = time.monotonic() + error.retry_after
@@ -193,12 +158,7 @@ class Client:
     def _note(self, verb: str, path: str, answer: Answer) -> None:
         with self._lock:
             self._calls["304" if answer.status == 304 else verb, kind_of(path)] += 1
-        try:
-            limit, left = int(answer.headers["x-ratelimit-limit"]), int(answer.headers["x-ratelimit-remaining"])
-            resets = datetime.fromtimestamp(int(answer.headers["x-ratelimit-reset"]), UTC)
-        except (KeyError, ValueError, OverflowError, OSError):
-            return
-        self._budget = Budget(limit, left, resets)
+        self._budget = told_budget(answer.headers, "x-ratelimit") or self._budget
 
     def _requester(self) -> Any:
         here = self._connection

@@ -13,7 +13,7 @@ from bot.hosts.github.account import Account
 from bot.hosts.github.protection import absent, missing, required_checks
 from bot.hosts.github.reads import Reads
 from bot.hosts.github.setup import Setup
-from bot.hosts.setup import Finding, Level, Wanted
+from bot.hosts.setup import Finding, Level, Wanted, archived, renamed
 
 
 class Doctor:
@@ -41,23 +41,13 @@ class Doctor:
             yield Finding(Level.PROBLEM, repo.host, str(error), "Check the token or the App's key in the settings.")
             return
         yield Finding(Level.OK, repo.path, f"{login} can read it")
-        yield from self._name(repo, shown)
+        yield from renamed(repo, str(shown.get("full_name") or repo.path))
         yield from self._may_write(repo, shown)
         for branch in wanted.branches or (str(shown.get("default_branch") or "main"),):
             if wanted.checks:
                 yield self._gate(repo, branch, wanted)
         if wanted.url:
             yield self._webhook(repo, wanted.url)
-
-    def _name(self, repo: RepoRef, shown: Mapping[str, Any]) -> Iterator[Finding]:
-        name = str(shown.get("full_name") or repo.path)
-        if name.lower() != repo.path.lower():
-            yield Finding(
-                Level.PROBLEM,
-                repo.path,
-                f"it is called {name} now, so its webhooks are not recognised",
-                f"Write {repo.host}/{name} in the settings.",
-            )
 
     def _may_write(self, repo: RepoRef, shown: Mapping[str, Any]) -> Iterator[Finding]:
         """Comments, statuses and merges need write; GitHub does not always say what we have."""
@@ -66,8 +56,7 @@ class Doctor:
             yield Finding(
                 Level.PROBLEM, repo.path, "our account may only read it", "Give the account write permission."
             )
-        if shown.get("archived") is True:
-            yield Finding(Level.PROBLEM, repo.path, "it is archived: nothing can be written there")
+        yield from archived(repo, shown)
 
     def _gate(self, repo: RepoRef, branch: str, wanted: Wanted) -> Finding:
         """What a reader may see of a branch is enough: no administrator's token is needed to look."""

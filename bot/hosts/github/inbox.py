@@ -12,10 +12,9 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from bot.core.errors import MalformedDelivery
-from bot.core.events import BranchMoved, ChangeTouched, CommitTouched, Delivery, Hint, Ignored
-from bot.core.model import ChangeRef, RepoRef
+from bot.core.events import Delivery, Hint, Ignored
+from bot.core.model import RepoRef
 from bot.hosts import shapes
-from bot.hosts.fields import has_marker, is_ours, moment
 from bot.hosts.github.payloads import (
     Account,
     Check,
@@ -30,6 +29,7 @@ from bot.hosts.github.payloads import (
     WorkflowRunEvent,
 )
 from bot.hosts.github.settings import GitHubSettings
+from bot.hosts.hints import commented, numbered, pushed, reported, touched
 from bot.hosts.nesting import MAX_DEPTH, deeper
 from bot.hosts.signing import signed
 
@@ -128,16 +128,9 @@ def _sent_by_us(whose: Whose, event: Event) -> bool:
 
 
 def _touched(whose: Whose, pull: Pull | None, why: str, pusher: str = "") -> Hint:
-    if pull is None or not 0 < pull.number < shapes.MAX_NUMBER:
+    if pull is None:
         return Ignored(f"{why}: no number")
-    head = shapes.sha(pull.head.sha) if pull.head else ""
-    return ChangeTouched(
-        ref=ChangeRef(whose.repo, pull.number),
-        head=head,
-        pusher=pusher if head else "",
-        updated_at=moment(pull.updated_at),
-        why=why,
-    )
+    return touched(whose.repo, pull.number, pull.head.sha if pull.head else "", pull.updated_at, why, pusher)
 
 
 def _pull_request(whose: Whose, event: PullEvent) -> Hint:
@@ -155,36 +148,32 @@ def _review(whose: Whose, event: PullEvent) -> Hint:
 
 
 def _comment(whose: Whose, event: CommentEvent) -> Hint:
-    issue, comment, action = event.issue, event.comment, shapes.word(event.action)
-    if issue is None or not 0 < issue.number < shapes.MAX_NUMBER or issue.pull_request is None:
+    issue, comment = event.issue, event.comment
+    ref = numbered(whose.repo, issue.number) if issue else None
+    if issue is None or ref is None or issue.pull_request is None:
         return Ignored("issue_comment: on a plain issue")
-    ours = comment is not None and is_ours(_login(comment.user), comment.body or "", whose.own)
-    # With a person's own token their words and ours have one author; what we write bears our marker.
-    if ours and (action == "created" or _sent_by_us(whose, event)):
-        return Ignored("issue_comment: our own")
-    if action != "created" and not ours and not (comment and not whose.own and has_marker(comment.body or "")):
-        return Ignored(f"issue_comment.{action}: later edits ask for nothing")
-    why = f"issue_comment.{action}" + (": ours was altered, it is put back" if ours else "")
-    return ChangeTouched(ChangeRef(whose.repo, issue.number), updated_at=moment(issue.updated_at), why=why)
+    return commented(
+        ref,
+        "issue_comment",
+        shapes.word(event.action),
+        author=_login(comment.user) if comment else "",
+        body=(comment.body if comment else None) or "",
+        updated_at=issue.updated_at,
+        own=whose.own,
+        sent_by_us=_sent_by_us(whose, event),
+    )
 
 
 def _push(whose: Whose, event: PushEvent) -> Hint:
-    prefix = "refs/heads/"
-    branch = event.ref.removeprefix(prefix)
-    if not event.ref.startswith(prefix):
-        return Ignored("push: not a branch")
-    before, after = shapes.moved(event.before), shapes.moved(event.after)
-    if not shapes.BRANCH.fullmatch(branch) or before is None or after is None:
-        return Ignored("push: malformed")
-    return BranchMoved(whose.repo, branch, before, "" if event.deleted else after, _login(event.sender), event.forced)
+    who = _login(event.sender)
+    return pushed(whose.repo, event.ref, event.before, event.after, who, forced=event.forced, deleted=event.deleted)
 
 
 def _status(whose: Whose, event: StatusEvent) -> Hint:
     """Ours, set by somebody else, is no echo: it is put right."""
     if event.context.startswith(whose.prefix) and _sent_by_us(whose, event):
         return Ignored("status: our own")
-    sha = shapes.sha(event.sha)
-    return CommitTouched(whose.repo, sha, shapes.word(event.context)) if sha else Ignored("status: no commit")
+    return reported(whose.repo, event.sha, event.context, "status")
 
 
 def _check(whose: Whose, event: Event, check: Check | None) -> Hint:
@@ -193,7 +182,7 @@ def _check(whose: Whose, event: Event, check: Check | None) -> Hint:
     by_our_app = bool(whose.app_id) and check.app is not None and check.app.id == whose.app_id
     if by_our_app or ((check.name or "").startswith(whose.prefix) and _sent_by_us(whose, event)):
         return Ignored("check: our own")
-    return CommitTouched(whose.repo, check.head_sha, shapes.word(check.name))
+    return reported(whose.repo, check.head_sha, check.name or "", "check")
 
 
 _DECODERS: Final[Mapping[str, tuple[msgspec.json.Decoder[Any], Callable[[Whose, Any], Hint]]]] = {

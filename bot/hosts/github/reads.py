@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -13,10 +12,11 @@ from urllib.parse import quote, urlencode
 from bot.core.errors import HostDenied, HostGone
 from bot.core.model import Change, ChangeRef, Comment, Commit, HostCheck, HostFacts, Permission, RepoRef, Review
 from bot.hosts import fields
-from bot.hosts.fields import some
+from bot.hosts.fields import ADDRESSED, some
 from bot.hosts.github import parse
 from bot.hosts.github.account import Account
 from bot.hosts.github.client import Client
+from bot.hosts.listing import Pages, moved
 from bot.hosts.remembering import Aging
 from bot.ports import ChangeStub
 
@@ -25,10 +25,7 @@ MOST: Final = 3000
 MOST_COMMITS: Final = 250
 """GitHub lists no more commits of a pull request:
 https://docs.github.com/en/rest/pulls/pulls#list-commits-on-a-pull-request"""
-MOST_STUBS: Final = 2000
 PEOPLE_SECONDS: Final = 300.0
-
-_ADDRESSED: Final = re.compile(r"^[ \t]*(?:/|@|headgate\b)", re.IGNORECASE | re.MULTILINE)
 
 
 class Reads:
@@ -118,7 +115,7 @@ class Reads:
     ) -> Mapping[str, Permission]:
         """Of those whose word may matter: author, who asked a bot, reviewers, who seems to have said a command."""
         repo = change.ref.repo
-        speakers = {each.author for each in comments if not each.ours and _ADDRESSED.search(each.body)}
+        speakers = {each.author for each in comments if not each.ours and ADDRESSED.search(each.body)}
         wanted = {change.author, *speakers}
         for each in hands:
             wanted.update((each.author,) if isinstance(each, Review) else each.asked_by)
@@ -188,25 +185,12 @@ class Reads:
 
     def moved_changes(self, repo: RepoRef, since: datetime | None) -> tuple[ChangeStub, ...]:
         """Open changes, and closed ones updated after ``since``; newest first."""
-        found = {stub.ref.number: stub for stub in self._stubs(repo, "open", None)}
-        if since is not None:
-            found |= {stub.ref.number: stub for stub in self._stubs(repo, "closed", since)}
-        return tuple(sorted(found.values(), key=lambda stub: (stub.updated_at, stub.ref.number), reverse=True))
 
-    def _stubs(self, repo: RepoRef, state: str, since: datetime | None) -> list[ChangeStub]:
-        query = urlencode({"state": state, "sort": "updated", "direction": "desc"})
-        found: list[ChangeStub] = []
-        for page in self.client(repo).pages(f"{self.at(repo)}/pulls?{query}"):
-            for each in page:
-                stub = _stub(repo, each)
-                if stub is None or stub.open != (state == "open"):
-                    continue
-                if since is not None and stub.updated_at < since:
-                    return found
-                found.append(stub)
-            if len(found) >= MOST_STUBS:
-                break
-        return found
+        def pages(state: str) -> Pages:
+            query = urlencode({"state": state, "sort": "updated", "direction": "desc"})
+            return self.client(repo).pages(f"{self.at(repo)}/pulls?{query}")
+
+        return moved(pages, lambda data: _stub(repo, data), since)
 
     def changes_of_commit(self, repo: RepoRef, sha: str) -> tuple[int, ...]:
         """Merged pull requests that brought the commit; none for a commit the host does not know."""

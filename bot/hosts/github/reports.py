@@ -13,9 +13,9 @@ from bot.core.face.markdown import plain
 from bot.core.model import ChangeRef, RepoRef
 from bot.core.record import CheckConclusion
 from bot.hosts.answers import known_id, made_id
+from bot.hosts.calling import Answer
 from bot.hosts.cutting import at_word, whole_lines
 from bot.hosts.github.account import Account
-from bot.hosts.github.client import Answer
 from bot.hosts.github.reads import Reads
 from bot.hosts.remembering import REMEMBERED, Last
 from bot.ports import Annotation, CheckToSet, MergeOutcome

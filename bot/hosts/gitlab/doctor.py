@@ -10,7 +10,7 @@ from bot.core.model import Permission, RepoRef
 from bot.hosts.fields import some
 from bot.hosts.gitlab.reads import Reads
 from bot.hosts.gitlab.setup import MAINTAINERS, Setup, by_role, loose, wrong_with
-from bot.hosts.setup import Finding, Level, Wanted
+from bot.hosts.setup import Finding, Level, Wanted, archived, renamed
 
 
 class Doctor:
@@ -34,7 +34,7 @@ class Doctor:
             yield Finding(Level.PROBLEM, repo.host, str(error), "Check the token in the settings and its scopes.")
             return
         yield Finding(Level.OK, repo.path, f"{login} can read it")
-        yield from self._name(repo, shown)
+        yield from renamed(repo, str(shown.get("path_with_namespace") or repo.path))
         yield from self._rights(repo, shown)
         for branch in wanted.branches or (str(shown.get("default_branch") or "main"),):
             if wanted.checks:
@@ -42,20 +42,13 @@ class Doctor:
         if wanted.url:
             yield self._webhook(repo, wanted.url)
 
-    def _name(self, repo: RepoRef, shown: Mapping[str, Any]) -> Iterator[Finding]:
-        name = str(shown.get("path_with_namespace") or repo.path)
-        if name.lower() != repo.path.lower():
-            text = f"it is called {name} now, so its webhooks are not recognised"
-            yield Finding(Level.PROBLEM, repo.path, text, f"Write {repo.host}/{name} in the settings.")
-
     def _rights(self, repo: RepoRef, shown: Mapping[str, Any]) -> Iterator[Finding]:
         held = some(shown.get("permissions"))
         levels = [some(held.get(name)).get("access_level") for name in ("project_access", "group_access")]
         if max((level for level in levels if isinstance(level, int)), default=0) < MAINTAINERS and held:
             text = "our account is no maintainer: it may neither set the project up nor merge into it alone"
             yield Finding(Level.PROBLEM, repo.path, text, "Make the account a maintainer.")
-        if shown.get("archived") is True:
-            yield Finding(Level.PROBLEM, repo.path, "it is archived: nothing can be written there")
+        yield from archived(repo, shown)
 
     def _gate(self, repo: RepoRef, branch: str) -> Finding:
         subject, remedy = f"{repo.path} {branch}", f"headgate setup {repo.host} {repo.path}"

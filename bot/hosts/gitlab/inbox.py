@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from bot.core.errors import MalformedDelivery
-from bot.core.events import BranchMoved, ChangeTouched, CommitTouched, Delivery, Hint, Ignored
+from bot.core.events import ChangeTouched, CommitTouched, Delivery, Hint, Ignored
 from bot.core.model import ChangeRef, RepoRef
 from bot.hosts import shapes
 from bot.hosts.fields import has_marker, is_ours
@@ -30,6 +30,7 @@ from bot.hosts.gitlab.payloads import (
 )
 from bot.hosts.gitlab.settings import GitLabSettings
 from bot.hosts.gitlab.signing import verify
+from bot.hosts.hints import numbered, pushed, reported
 from bot.hosts.nesting import MAX_DEPTH, deeper
 
 MAX_BYTES: Final = 25 * 2**20
@@ -131,14 +132,10 @@ def _login(user: User | None) -> str:
     return login if _LOGIN.fullmatch(login) else ""
 
 
-def _ref(whose: Whose, number: int) -> ChangeRef | None:
-    return ChangeRef(whose.repo, number) if 0 < number < shapes.MAX_NUMBER else None
-
-
 def _merge_request(whose: Whose, event: MergeRequestEvent) -> Hint:
     """Only an update with ``oldrev`` says who pushed: whoever opens a change need not have pushed its head."""
     told = event.object_attributes
-    ref = _ref(whose, told.iid) if told else None
+    ref = numbered(whose.repo, told.iid) if told else None
     if told is None or ref is None:
         return Ignored("merge_request: no number")
     action = shapes.word(told.action)
@@ -153,7 +150,7 @@ def _merge_request(whose: Whose, event: MergeRequestEvent) -> Hint:
 
 def _note(whose: Whose, event: NoteEvent) -> Hint:
     told, on = event.object_attributes, event.merge_request
-    ref = _ref(whose, on.iid) if on else None
+    ref = numbered(whose.repo, on.iid) if on else None
     if told is None or told.noteable_type != "MergeRequest" or ref is None or on is None:
         return Ignored("note: not on a merge request")
     if told.system:
@@ -171,15 +168,7 @@ def _note(whose: Whose, event: NoteEvent) -> Hint:
 
 
 def _push(whose: Whose, event: PushEvent) -> Hint:
-    """Whether it was forced is not told; who looks at a branch sees it in its commits."""
-    prefix = "refs/heads/"
-    branch = event.ref.removeprefix(prefix)
-    if not event.ref.startswith(prefix):
-        return Ignored("push: not a branch")
-    before, after = shapes.moved(event.before), shapes.moved(event.after)
-    if not shapes.BRANCH.fullmatch(branch) or before is None or after is None:
-        return Ignored("push: malformed")
-    return BranchMoved(whose.repo, branch, before, after, _login(User(event.user_username or "")))
+    return pushed(whose.repo, event.ref, event.before, event.after, _login(User(event.user_username or "")))
 
 
 def _pipeline(whose: Whose, event: PipelineEvent) -> Hint:
@@ -197,12 +186,11 @@ def _pipeline(whose: Whose, event: PipelineEvent) -> Hint:
 def _of_change(whose: Whose, project: Project | None, on: MergeRequest | None) -> ChangeRef | None:
     """The change a pipeline is of; it may run in a fork, where the number is the target project's."""
     here = on is not None and project is not None and on.target_project_id == project.id
-    return _ref(whose, on.iid) if on is not None and here else None
+    return numbered(whose.repo, on.iid) if on is not None and here else None
 
 
 def _job(whose: Whose, event: JobEvent) -> Hint:
-    sha = shapes.sha(event.sha)
-    return CommitTouched(whose.repo, sha, shapes.word(event.build_name)) if sha else Ignored("build: no commit")
+    return reported(whose.repo, event.sha, event.build_name or "", "build")
 
 
 _KIND: Final = msgspec.json.Decoder(Kind)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -11,21 +10,19 @@ from urllib.parse import quote, urlencode
 
 from bot.core.errors import HostDenied, HostGone
 from bot.core.model import Change, ChangeRef, Comment, Commit, HostCheck, HostFacts, Permission, RepoRef, Review
-from bot.hosts.fields import some
+from bot.hosts.fields import ADDRESSED, some
 from bot.hosts.gitlab import parse
 from bot.hosts.gitlab.client import Client
 from bot.hosts.gitlab.people import People
 from bot.hosts.gitlab.settings import GitLabSettings
+from bot.hosts.listing import MOST_STUBS, newest_first
 from bot.hosts.remembering import Last
 from bot.ports import ChangeStub
 
 MOST: Final = 5000
 """Notes, commits or statuses of one list that are read: as many notes as GitLab lets a merge request have."""
-MOST_STUBS: Final = 2000
 EVENT_PAGES: Final = 3
 """Pages of a project's pushes that are looked through for a head."""
-
-_ADDRESSED: Final = re.compile(r"^[ \t]*(?:/|@|headgate\b)", re.IGNORECASE | re.MULTILINE)
 
 
 class Reads:
@@ -151,7 +148,7 @@ class Reads:
         self, change: Change, reviews: tuple[Review, ...], comments: tuple[Comment, ...], known: HostFacts | None
     ) -> Mapping[str, Permission]:
         """Of those whose word may matter: author, reviewers, who seems to have said a command."""
-        speakers = {each.author for each in comments if not each.ours and _ADDRESSED.search(each.body)}
+        speakers = {each.author for each in comments if not each.ours and ADDRESSED.search(each.body)}
         wanted = {change.author, *speakers, *(each.author for each in reviews)} - {""}
         listed = self.people.members(self.at(change.ref.repo))
         asked = {each.lower(): self.permission(change.ref.repo, each) for each in sorted(wanted)}
@@ -192,12 +189,11 @@ class Reads:
 
     def moved_changes(self, repo: RepoRef, since: datetime | None) -> tuple[ChangeStub, ...]:
         """Open changes, and others updated after ``since``; newest first."""
-        found = {stub.ref.number: stub for stub in self._stubs(repo, {"state": "opened"}) if stub.open}
+        found = [stub for stub in self._stubs(repo, {"state": "opened"}) if stub.open]
         if since is not None:
             after = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            for stub in self._stubs(repo, {"state": "all", "updated_after": after}):
-                found[stub.ref.number] = stub
-        return tuple(sorted(found.values(), key=lambda stub: (stub.updated_at, stub.ref.number), reverse=True))
+            found += self._stubs(repo, {"state": "all", "updated_after": after})
+        return newest_first(found)
 
     def _stubs(self, repo: RepoRef, which: Mapping[str, str]) -> list[ChangeStub]:
         query = urlencode({**which, "order_by": "updated_at", "sort": "desc"})

@@ -12,8 +12,8 @@ from bot.core.errors import HostBusy, HostDenied, HostGone, HostUnclear
 from bot.core.model import ChangeRef, RepoRef
 from bot.core.record import CheckConclusion
 from bot.hosts.answers import known_id, made_id
+from bot.hosts.calling import Answer
 from bot.hosts.cutting import at_word
-from bot.hosts.gitlab.client import Answer
 from bot.hosts.gitlab.parse import COMPUTING, CONFLICTS
 from bot.hosts.gitlab.reads import Reads
 from bot.hosts.remembering import Aging, Last
