@@ -120,7 +120,7 @@ network: {}
 sandbox: {isolation: required}
 guard: {levels: {link: deny}, providers: ["registry.terraform.io/**", "!**/evil/*"], lookups: ["!vars"]}
 """
-SITE = b"- hosts: web\n  tasks:\n    - import_tasks: ../shared/a.yml\n    - debug: {msg: &a [x, *b]}\n"
+SITE = b"- hosts: web\n  tasks:\n    - import_tasks: ../common/a.yml\n    - debug: {msg: &a [x, *b]}\n"
 TF = b'terraform {\n  backend "s3" {\n    bucket = "b"\n    key = "k"\n  }\n}\nmodule "m" {\n  source = "../m"\n}\n'
 TREES = (
     b"\0".join(
