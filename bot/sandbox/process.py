@@ -305,7 +305,8 @@ def _kill_group(pid: int, number: signal.Signals) -> None:
 
 def _limited(dies_with_parent: bool, bounds: Bounds, doors: tuple[int, ...]) -> Callable[[], None]:
     """Runs in the new process before the program: into its control group, no core file, no file larger than all may
-    be, no more processes than allowed, and for plans death with their parent.
+    be, no more processes than allowed, not deaf to what stops it gently (as a worker that a shell started in the
+    background is), and for plans death with their parent.
 
     prctl is looked up before the fork; between fork and exec only async-signal-safe work is done.
     https://man7.org/linux/man-pages/man2/pr_set_pdeathsig.2const.html
@@ -323,6 +324,8 @@ def _limited(dies_with_parent: bool, bounds: Bounds, doors: tuple[int, ...]) -> 
             os.write(door, b"0")
         for limit, value in limits:
             resource.setrlimit(limit, (value, value))
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
         if prctl is not None:
             prctl(1, signal.SIGKILL)
 

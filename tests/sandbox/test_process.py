@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,6 +49,14 @@ class Bench:
     def cancel_once(self, there: Path) -> None:
         """Cancel as soon as the process has said, with a file, that it is ready."""
         threading.Thread(target=lambda: (until(there.exists), self.cancel.set()), daemon=True).start()
+
+
+@pytest.fixture
+def deaf() -> Iterator[None]:
+    """We ignore SIGINT, as what a shell starts in the background does."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def until(holds: Callable[[], bool], seconds: float = 10) -> None:
@@ -207,6 +216,14 @@ for number in (signal.SIGINT, signal.SIGTERM): signal.signal(number, told)
 open('ready', 'w')
 while True: time.sleep(0.01)
 """
+
+
+def test_a_command_hears_a_gentle_signal_though_the_worker_was_started_deaf_to_it(deaf: None, bench: Bench) -> None:
+    began = time.monotonic()
+    done = bench.run("import time; time.sleep(60)", timeout=1.0, grace=20.0)
+
+    assert done.timed_out
+    assert time.monotonic() - began < 15, "it was not killed after the grace time, it went"
 
 
 def test_time_up_is_first_told_by_an_interrupt(bench: Bench) -> None:

@@ -235,7 +235,9 @@ def worker(runs_module: str, tmp_path: Path) -> Iterator[Callable[..., subproces
     def start(how: str, *preload: str) -> subprocess.Popen[str]:
         words = [sys.executable, "-c", WORKER, str(tmp_path), runs_module, how, *preload]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        process = subprocess.Popen(words, **pipes, text=True, start_new_session=True)  # type: ignore[call-overload]
+        # What a shell starts in the background ignores SIGINT, and so would its children.
+        heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+        process = subprocess.Popen(words, **pipes, text=True, start_new_session=True, preexec_fn=heard)  # type: ignore[call-overload]
         started.append(process)
         return process  # type: ignore[no-any-return]
 
