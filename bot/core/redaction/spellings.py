@@ -7,6 +7,7 @@ import html
 import json
 import re
 import shlex
+import struct
 import urllib.parse
 from collections.abc import Iterable
 from typing import Final
@@ -20,6 +21,10 @@ LONGEST: Final = 2 * 1024
 ORDINARY: Final = frozenset({"true", "false", "none", "null", "default", "test", "prod", "main", "localhost"})
 _WRAPPED: Final = (64, 76)
 """Columns at which base64 tools break their lines (PEM, MIME)."""
+_STEP: Final = 4
+"""Letters of base64 between two parts that are looked for, so that a line's end inside a value leaves but a few."""
+_BASE32_PLACES: Final = (0, 2, 4, 5, 7)
+"""The first letter that is the value's alone when it begins so many bytes into the encoded text."""
 _BREAKS: Final = re.compile(r"[\r\n]+")
 _GO_JSON: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 _NOT_PLAIN: Final = re.compile(r"([^\w@%+=:,./-])")
@@ -70,6 +75,7 @@ def _turned(value: str) -> set[str]:
         *_escaped(value),
         *_in_url(raw),
         *_in_base64(raw),
+        *_in_base32(raw),
         raw.hex(),
         raw.hex(" "),
         raw.hex(":"),
@@ -85,6 +91,8 @@ def _escaped(value: str) -> Iterable[str]:
         for sign, escape in _GO_JSON.items():
             text = text.replace(sign, escape)
         yield text
+    yield json.dumps(json.dumps(value)[1:-1])[1:-1]
+    yield "".join(f"\\u{unit:04x}" for unit in _utf16(value))
     page = html.escape(value)
     yield from (page, html.escape(value, quote=False))
     yield page.replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
@@ -94,6 +102,10 @@ def _escaped(value: str) -> Iterable[str]:
     yield re.sub(r'(["\\$`])', r"\\\1", value)
     yield value.replace("'", "\\'")
     yield repr(value)[1:-1]
+
+
+def _utf16(value: str) -> Iterable[int]:
+    return (unit for (unit,) in struct.iter_unpack(">H", value.encode("utf-16-be", "surrogatepass")))
 
 
 def _in_url(raw: bytes) -> Iterable[str]:
@@ -112,9 +124,20 @@ def _in_base64(raw: bytes) -> Iterable[str]:
             middle = certain[(0, 2, 3)[shift] :]
             if len(middle) >= SHORTEST_PART:
                 yield middle
+                yield from (middle[at : at + SHORTEST_PART] for at in range(0, len(middle) - SHORTEST_PART, _STEP))
+                yield middle[-SHORTEST_PART:]
             for width in _WRAPPED if not shift else ():
                 lines = (certain[at : at + width] for at in range(0, len(certain), width))
                 yield from (line for line in lines if len(line) >= SHORTEST_PART)
+
+
+def _in_base32(raw: bytes) -> Iterable[str]:
+    """As base64, at any of five places."""
+    for shift, place in enumerate(_BASE32_PLACES):
+        whole = (shift + len(raw)) * 8 // 5
+        middle = base64.b32encode(b"\0" * shift + raw).decode()[place:whole]
+        if len(middle) >= SHORTEST_PART:
+            yield middle
 
 
 def _pieces(needle: str) -> Iterable[str]:

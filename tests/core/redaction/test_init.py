@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import shlex
+import struct
 import urllib.parse
 from itertools import pairwise
 
@@ -56,6 +57,10 @@ def encodings(value: str) -> dict[str, str]:
         "base64, urlsafe": base64.urlsafe_b64encode(raw).decode(),
         "base64 + 1": base64.b64encode(b"u" + raw + b"\n").decode(),
         "base64 + 2": base64.b64encode(b"u:" + raw + b":x").decode(),
+        "base32": base64.b32encode(raw).decode(),
+        "base32 + 3": base64.b32encode(b"abc" + raw + b":x").decode(),
+        "json in json": json.dumps(json.dumps(value)[1:-1]),
+        "escaped": "".join(f"\\u{unit:04x}" for (unit,) in struct.iter_unpack(">H", value.encode("utf-16-be"))),
     }
 
 
@@ -95,7 +100,7 @@ def test_no_spelling_of_any_value_comes_through(secret: str, name: str, before: 
     spelt = encodings(secret)[name]
     if name.startswith("json") or (name == "shell" and spelt != secret):
         spelt = spelt[1:-1]  # the quotes are not of the value
-    core = spelt.rstrip("=")[3:-4] if name.startswith("base64 +") else spelt
+    core = spelt.rstrip("=")[3:-4] if name.startswith(("base64 +", "base32 +")) else spelt
     if secret.strip().lower() not in {"localhost"} and secret not in HIDDEN and len(core) >= 8:
         shown = Redactor([secret]).text(f"{before}|{spelt}|{after}")
         assert core not in shown.replace(HIDDEN, "\0") or core in before + after
@@ -129,6 +134,19 @@ def test_what_is_redacted_stays_as_it_is_when_redacted_again(secret: str, lines:
 @given(text=st.text("abcdefghijkl .,:;()[]{}=\"'\n\t", max_size=300))
 def test_a_text_without_secrets_is_unchanged(text: str) -> None:
     assert Redactor(["Hunter2Hunter2"]).text(text) == text
+
+
+@given(secret=secret_text, before=st.integers(0, 100), width=st.sampled_from([60, 64, 72, 76]))
+def test_of_a_value_in_wrapped_base64_a_few_letters_at_the_lines_end_are_all_that_is_left(
+    secret: str, before: int, width: int
+) -> None:
+    encoded = base64.b64encode(b"x" * before + secret.encode() + b"y" * 10).decode()
+    text = "\n".join(encoded[at : at + width] for at in range(0, len(encoded), width))
+    start, end = (before * 4 + 2) // 3, (before + len(secret.encode())) * 4 // 3
+    known = encoded[start:end]
+    shown = Redactor([secret]).text(text)
+    for at in range(len(known) - 15):
+        assert known[at : at + 15] not in shown.replace("\n", "")
 
 
 def test_a_line_without_end_is_let_go_in_parts_and_nothing_is_lost() -> None:
