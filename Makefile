@@ -1,7 +1,7 @@
 # Both commands also work without make: python3 deploy/demo.py, python3 deploy/check.py
 PYTHON ?= python3
 
-.PHONY: demo test attacks fix bench clean
+.PHONY: demo test attacks thorough fix bench clean
 
 demo:  ## A Git host, Headgate and an infrastructure repository on this machine; ONCE=1 plays the tour and exits
 	@$(PYTHON) deploy/demo.py $(if $(ONCE),--once,)
@@ -11,6 +11,9 @@ test:  ## Everything that has to be true: format, lint, types, import rules, tes
 
 attacks:  ## Every attack, contained and without each layer that stops it: some minutes
 	@$(PYTHON) deploy/check.py tests/attacks -n 2
+
+thorough:  ## What the everyday run leaves out, as one of its kind shows it already: many minutes
+	@$(PYTHON) deploy/check.py -m thorough -n 2
 
 fix:  ## Format and mend what the linter can mend
 	@$(PYTHON) deploy/check.py --fix

@@ -29,7 +29,12 @@ def tour(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("words", [(), ("--redis", "none")], ids=["found redis", "no redis"])
+@pytest.mark.parametrize(
+    "words",
+    # What is found is used with PostgreSQL below, too.
+    [pytest.param((), marks=pytest.mark.thorough), ("--redis", "none")],
+    ids=["found redis", "no redis"],
+)
 def test_the_demo_plays_its_tour_and_leaves_nothing_behind(tmp_path: Path, words: tuple[str, ...]) -> None:
     done = tour(tmp_path, *words)
 

@@ -14,6 +14,8 @@ from worlds import World
 from bot.core.runs import RunKind
 from bot.forge import PullStory, Refused
 
+THOROUGH = pytest.mark.thorough
+
 
 class GitHubWorld(World):
     """What the other hosts' worlds can, too."""
@@ -142,7 +144,9 @@ def test_what_was_merged_past_the_gate_is_not_deployed(world: Any) -> None:
     assert world.deployed("prod_web") == "a=2"
 
 
-@pytest.mark.parametrize("method", ["merge", "squash", "rebase"])
+@pytest.mark.parametrize(
+    "method", [pytest.param("merge", marks=THOROUGH), "squash", pytest.param("rebase", marks=THOROUGH)]
+)
 def test_a_change_is_merged_by_command_and_deployed(open_world: Callable[..., Any], method: str) -> None:
     world = open_world(rules=f", merge_method: {method}")
     pull = world.pull({"prod/web/wanted": "a=2\n"})
