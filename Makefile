@@ -3,8 +3,8 @@ PYTHON ?= python3
 
 .PHONY: demo test attacks thorough fix bench clean
 
-demo:  ## A Git host, Headgate and an infrastructure repository on this machine; ONCE=1 plays the tour and exits
-	@$(PYTHON) deploy/demo.py $(if $(ONCE),--once,)
+demo:  ## A Git host, Headgate and an infrastructure repository on this machine; ONCE=1 plays the tour and exits, HOST=gitlab plays it on GitLab
+	@$(PYTHON) deploy/demo.py $(if $(HOST),--host $(HOST),) $(if $(ONCE),--once,)
 
 test:  ## Everything that has to be true: format, lint, types, import rules, tests, coverage
 	@$(PYTHON) deploy/check.py

@@ -1,4 +1,4 @@
-"""``python3 deploy/demo.py [--once]``: the demo for machines without make; sets up and plays."""
+"""``python3 deploy/demo.py [--host gitlab] [--once]``: the demo for machines without make; sets up and plays."""
 
 from __future__ import annotations
 

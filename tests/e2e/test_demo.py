@@ -45,7 +45,7 @@ def test_the_demo_plays_its_tour_and_leaves_nothing_behind(tmp_path: Path, words
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_the_demo_plays_its_tour_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
-    done = tour(tmp_path, "--database", postgres_url)
+def test_the_demo_plays_its_tour_as_gitlab_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
+    done = tour(tmp_path, "--host", "gitlab", "--database", postgres_url)
 
     assert done.returncode == 0, done.stdout + done.stderr

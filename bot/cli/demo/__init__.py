@@ -21,26 +21,29 @@ MADE_BY_US = ("git", "live", "headgate-server.yaml")
 
 
 @click.command()
+@click.option(
+    "--host", type=click.Choice(("github", "gitlab")), default="github", help="Which host the local one is like."
+)
 @click.option("--once", is_flag=True, help="Play the tour and exit: 0 when every step truly happened, else 1.")
 @click.option("--data", default="", metavar="DIR", help=f"Where the demo lives; default {DEFAULT_DATA}.")
 @click.option("--database", default="", metavar="URL", help="Use this store instead of SQLite, e.g. a PostgreSQL.")
 @click.option("--redis", default="", metavar="URL", help="Use this Redis; `none` does without any.")
 @click.option("--keep", is_flag=True, help="Leave the data in place afterwards.")
-def command(once: bool, data: str, database: str, redis: str, keep: bool) -> None:
+def command(host: str, once: bool, data: str, database: str, redis: str, keep: bool) -> None:
     """A Git host, Headgate and an infrastructure repository on this machine, and a tour of it."""
     place = Path(data or DEFAULT_DATA).expanduser().absolute()
     _make_room(place)
     # A service manager or a script ends us with SIGTERM; it cleans up like Ctrl-C.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
-    stage, code = Stage(place, database, redis, ports=(0, 0, 0) if once else PREFERRED_PORTS), 0
+    stage, code = Stage(place, database, redis, (0, 0, 0) if once else PREFERRED_PORTS, host), 0
     narrator = Narrator(sys.stdout)
     try:
         stage.start()
         narrator.curtain(stage)
         play(stage, narrator)
         if once:
-            narrator.close()
+            narrator.close(stage)
         else:
             narrator.invite(stage)
             stage.wait()

@@ -56,17 +56,18 @@ class Narrator:
         """An empty line between acts."""
         self._out.write("\n")
 
-    def close(self) -> None:
+    def close(self, stage: Stage) -> None:
         """The last word of a tour that nobody stays for."""
+        again = "make demo" + (f" HOST={stage.host}" if stage.host != "github" else "")
         self._out.write(
-            "\n  Every step happened. `make demo` plays it again and stays, so that you can try it yourself.\n"
+            f"\n  Every step happened. `{again}` plays it again and stays, so that you can try it yourself.\n"
         )
         self._out.flush()
 
     def invite(self, stage: Stage) -> None:
         """What a person can do now."""
         self._out.write(
-            "\n  Every step happened. Now try it yourself: open pull request #4 and press Approve.\n"
+            f"\n  Every step happened. Now try it yourself: open {stage.name_of(4)} and press Approve.\n"
             f"  {stage.forge_url}/{stage.repo_name}/pulls/4      Ctrl-C stops and cleans up.\n"
         )
         self._out.flush()

@@ -144,12 +144,12 @@ instance: demo
 data: {data}
 listen: {{webhooks: "127.0.0.1:{webhooks}", pages: "127.0.0.1:{pages}"}}
 hosts:
-  github:
-    url: {forge}/api/v3
+  {host}:
+    url: {api}
     token_file: {data}/token
     webhook_secret_file: {data}/hook
 repositories:
-  - match: github/acme/infra
+  - match: {host}/acme/infra
     branches: [main]
     mode: enforce
     environments: {{prod: ["web/**", "edge/**"], dev: ["**"]}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import secrets
 import signal
@@ -19,6 +20,7 @@ from bot.cli.demo.sink import ChatRoom
 from bot.cli.processes import REDIS_VARIABLE
 from bot.forge import Forge
 from bot.hosts.github.inbox import EVENTS
+from bot.hosts.gitlab.signing import KEY_BYTES, PREFIX
 
 DATABASE_VARIABLE = "HEADGATE_DEMO_DATABASE"
 PREFERRED_PORTS = (8401, 8400, 8402)
@@ -31,15 +33,20 @@ class Stage:
     repo_name = "acme/infra"
 
     def __init__(
-        self, data: Path, database: str = "", redis: str = "", ports: tuple[int, int, int] = PREFERRED_PORTS
+        self,
+        data: Path,
+        database: str = "",
+        redis: str = "",
+        ports: tuple[int, int, int] = PREFERRED_PORTS,
+        host: str = "github",
     ) -> None:
-        self.data = data
+        self.data, self.host = data, host
         self._database, self._redis = database, redis
         self.live = data / "live"
         self.live.mkdir(parents=True)
         data.chmod(0o700)
         forge_port, pages_port, self._hook_port = (_free(port) for port in ports)
-        self.forge = Forge(data / "git")
+        self.forge = Forge(data / "git", face=host)
         self.forge_url = self.forge.start(port=forge_port)
         self.pages_url = f"http://127.0.0.1:{pages_port}"
         self._pages_port = pages_port
@@ -58,16 +65,41 @@ class Stage:
         for login, name in (("dee", "Dee"), ("bo", "Bo"), ("ann", "Ann")):
             forge.add_user(login, name=name)
         self.token = forge.add_user("acme-bot", token=secrets.token_urlsafe(24), name="Acme's bot")
-        self.hook_secret = secrets.token_urlsafe(24)
+        self.hook_secret = self._new_hook_secret()
         forge.add_org("acme")
         self.repo = forge.create_repo(
             self.repo_name,
             files=files(self.live),
             permissions={"dee": "write", "bo": "write", "ann": "admin", "acme-bot": "admin"},
         )
-        self.repo.protect("main", checks=("headgate/gate",), enforce_admins=False)
-        hook = f"http://127.0.0.1:{self._hook_port}/webhooks/github"
-        self.repo.add_hook(hook, self.hook_secret, EVENTS)
+        self.protect()
+        hook = f"http://127.0.0.1:{self._hook_port}/webhooks/{self.host}"
+        if self.host == "gitlab":
+            self.repo.add_hook(hook, signing=self.hook_secret)
+        else:
+            self.repo.add_hook(hook, self.hook_secret, EVENTS)
+
+    def _new_hook_secret(self) -> str:
+        """Made as the host makes them; GitLab's signing tokens are 32 bytes in base64."""
+        if self.host == "gitlab":
+            return PREFIX + base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+        return secrets.token_urlsafe(24)
+
+    def protect(self) -> None:
+        """The branch's rule: the gate is required; where no check can be required by name, only Headgate merges."""
+        if self.host == "gitlab":
+            self.repo.protect("main", merge_by=("acme-bot",), push_by=())
+        else:
+            self.repo.protect("main", checks=("headgate/gate",), enforce_admins=False)
+
+    @property
+    def people_merge(self) -> bool:
+        """Whether people merge by themselves, or ask Headgate to."""
+        return self.host != "gitlab"
+
+    def name_of(self, number: int) -> str:
+        """A change as people of this host call it."""
+        return f"merge request !{number}" if self.host == "gitlab" else f"pull request #{number}"
 
     def _write_settings(self) -> None:
         for name, value in (("token", self.token), ("hook", self.hook_secret), ("chat", self.chat_secret)):
@@ -79,7 +111,8 @@ class Stage:
             SERVER.format(
                 data=self.data,
                 live=self.live,
-                forge=self.forge_url,
+                host=self.host,
+                api=self.forge.api_url,
                 chat=self.chat.url,
                 pages=self._pages_port,
                 webhooks=self._hook_port,
