@@ -277,6 +277,11 @@ class Settings:
     path: str = ""
     """Directories where tools are looked for; empty: a fixed default."""
 
+    def guard_of(self, rules: RepoRules, environment: str) -> GuardRules:
+        """The static guard's rules in force in an environment: its own, else the repository's."""
+        known = self.environments.get(environment)
+        return known.guard if known is not None and known.guard is not None else rules.guard
+
     def serving(self, names: Collection[str]) -> Settings:
         """As a worker of these environments alone has it: nothing that any other is granted."""
         kept = {

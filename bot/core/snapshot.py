@@ -18,15 +18,18 @@ from bot.core.runs import Run, RunKind
 class TargetFact:
     """What stands on a target, seen from this change.
 
-    ``ahead`` are intents of earlier merges that still wait or run; ``inherited`` what earlier merges left
-    undeployed (this change's plan contains it, and approvals must postdate it); ``behind`` are those of later
-    merges, not yet deployed. ``moved_at`` is when a deploy
-    last ended there, ``deploying`` that one runs now: plans from before, or from in between, show what is past.
+    ``deployed_repo`` and ``deployed_environment`` say whose deploy stands there; the latter is None when that is not
+    known (nothing was deployed, or before Headgate kept it). ``ahead`` are intents of earlier merges that still wait
+    or run; ``inherited`` what earlier merges left undeployed (this change's plan contains it, and approvals must
+    postdate it); ``behind`` are those of later merges, not yet deployed. ``moved_at`` is when a deploy last ended
+    there, ``deploying`` that one runs now: plans from before, or from in between, show what is past.
     """
 
     target: str
     deployed_sha: str = ""
     deployed_order: int = 0
+    deployed_repo: str = ""
+    deployed_environment: str | None = None
     locked_by: str = ""
     locked_since: datetime | None = None
     moved_at: datetime | None = None

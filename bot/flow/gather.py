@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from bot.core.config.server import rules_for
 from bot.core.decide.quotas import WINDOW
 from bot.core.effectset import EffectSet
 from bot.core.errors import HostBusy
+from bot.core.guard.targets import own_findings, with_foreign_targets
 from bot.core.model import Change, ChangeRef, ChangeState, HostFacts, Permission, RepoRef
 from bot.core.project import Selection
 from bot.core.record import Intent, IntentState, Memory
@@ -211,7 +213,8 @@ def _with_selection(
     if memory.selection_key == key:
         return memory
     new = selector.of_merge_result(mirror, change.ref.repo, rules, base, change.head_sha)
-    return replace(memory, selection=settled(memory.selection, new), selection_key=key)
+    old = own_findings(memory.selection) if memory.selection is not None else None
+    return replace(memory, selection=settled(old, new), selection_key=key)
 
 
 def _with_merged_selection(
@@ -268,8 +271,12 @@ def snapshot_of(
 ) -> Snapshot:
     """A snapshot of what the store knows now; reads nothing but the store."""
     runs = services.store.runs_of(ref)
-    selection = memory.selection or Selection("", "", complete=False)
     settings = services.settings
+    selection = memory.selection or Selection("", "", complete=False)
+    targets = _targets(services, ref, memory, selection)
+    if memory.selection is not None:
+        selection = with_foreign_targets(selection, ref.repo, targets, partial(settings.guard_of, rules))
+        memory = replace(memory, selection=selection)
     now = services.clock.now()
     return Snapshot(
         now=now,
@@ -280,7 +287,7 @@ def snapshot_of(
         memory=memory,
         runs=runs,
         sets=_sets(services, memory, runs),
-        targets=_targets(services, ref, memory, selection),
+        targets=targets,
         merge=merge,
         intents=services.store.intents_of(ref),
         rivals=_rivals(services, ref, selection),
@@ -351,6 +358,8 @@ def _target(
         target=row.target,
         deployed_sha=row.deployed_sha,
         deployed_order=row.deployed_order,
+        deployed_repo=row.deployed_repo,
+        deployed_environment=row.deployed_environment,
         locked_by=row.locked_by,
         locked_since=row.locked_since,
         moved_at=row.moved_at,

@@ -10,7 +10,7 @@ from typing import Final
 
 from bot.core.guard.judging import judged, strictest
 from bot.core.guard.model import Finding, Judged, Listing
-from bot.core.guard.rules import GuardRules
+from bot.core.guard.targets import Writers, target_findings, writers
 from bot.core.guard.tree import configuration_findings, tree_findings
 from bot.core.model import RepoRef
 from bot.core.project import Affected, Layout, Project, Selection, Standing
@@ -51,9 +51,10 @@ class Guard:
         """What the guard makes of going from ``selection.base`` to ``selection.commit``."""
         share = max(1, TOGETHER // max(1, len(affected)))
         found = list(configuration_findings(rules.guard, changed))
+        known = writers(before)
         for each in affected:
             if each.standing is not Standing.REMOVED:
-                found += self._project(mirror, repo, rules, selection, each, before)[:share]
+                found += self._project(mirror, repo, rules, selection, each, (before, known))[:share]
         return tuple(found)
 
     def _project(
@@ -63,11 +64,13 @@ class Guard:
         rules: RepoRules,
         selection: Selection,
         each: Affected,
-        layout: Layout,
+        target_branch: tuple[Layout, Writers],
     ) -> tuple[Judged, ...]:
         """One project, under the binding that is planned and under the one that is wanted, by the stricter rules."""
+        layout, known = target_branch
         bindings = [each.project, *([each.wanted] if each.wanted is not None else [])]
         after = [finding for one in bindings for finding in self._findings(mirror, repo, selection.commit, one)]
+        after += [finding for one in bindings for finding in target_findings(one, known)]
         old = _stood(each.project, layout)
         new = old is None
         # A new project's files may have been on the target branch before: then what stands among them is no news,
@@ -75,16 +78,12 @@ class Guard:
         before = (
             tuple(tree_findings(each.project, mirror.source(selection.base), executables=True))
             if old is None
-            else self._findings(mirror, repo, selection.base, old)
+            else (*self._findings(mirror, repo, selection.base, old), *target_findings(old, known))
         )
         names = dict.fromkeys(one.environment for one in bindings)
-        in_force = [self._rules(rules, name) for name in names]
+        in_force = [self._settings.guard_of(rules, name) for name in names]
         distinct = tuple(dict.fromkeys(after))
         return strictest(judged(each_rules, each.project.name, distinct, before, new=new) for each_rules in in_force)
-
-    def _rules(self, rules: RepoRules, environment: str) -> GuardRules:
-        known = self._settings.environments.get(environment)
-        return known.guard if known is not None and known.guard is not None else rules.guard
 
     def _findings(self, mirror: Mirror, repo: RepoRef, commit: str, project: Project) -> tuple[Finding, ...]:
         what = repr((project.binding(), project.inputs, project.when_changed))

@@ -90,6 +90,8 @@ class TargetRow:
     deployed_repo: str = ""
     deployed_at: datetime | None = None
     deployed_branch: str = ""
+    deployed_environment: str | None = None
+    """None when nothing was deployed, or before this was kept."""
     moved_at: datetime | None = None
     """When a deploy that applied anything last ended there, well or not: plans that began before are outdated."""
     locked_by: str = ""

@@ -205,6 +205,7 @@ targets: Final = Table(
     Column("deployed_repo", Words, nullable=False, default=""),
     Column("deployed_at", Instant),
     Column("deployed_branch", Words, nullable=False, default="", server_default=""),
+    Column("deployed_environment", Words),
     Column("moved_at", Instant),
     Column("locked_by", Words, nullable=False, default=""),
     Column("locked_since", Instant),

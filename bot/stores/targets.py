@@ -94,6 +94,7 @@ def deployed(connection: Connection, run: Run, branch: str, now: datetime) -> tu
             deployed_order=run.order,
             deployed_repo=str(run.change.repo),
             deployed_branch=branch,
+            deployed_environment=run.project.environment,
             deployed_at=now,
         )
     )

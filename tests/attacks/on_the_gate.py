@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from attacks.attack import Attack, Scene, Step, approved_by, by
-from attacks.ground import NOTHING, PROJECTS
+from attacks.ground import NOTHING, PROJECTS, ROOT
 from attacks.layers import Layer
 from worlds import project
 
@@ -23,6 +23,11 @@ def opened(scene: Scene) -> bool:
 def unplanned_in_production(scene: Scene) -> bool:
     """Whether nothing of production was planned for it."""
     return "prod-web" not in dict(scene.ground.run_states(scene.pull, RunKind.PLAN))
+
+
+def planned_elsewhere(scene: Scene) -> bool:
+    """Whether the project that takes another's state over was run."""
+    return "copy" in dict(scene.ground.run_states(scene.pull, RunKind.PLAN))
 
 
 def pushes(who: str, text: str) -> Step:
@@ -69,6 +74,16 @@ ATTACKS: Final = (
         tries="bring along a program that says it would do nothing, and one that deploys something",
         files={"plan.py": NOTHING, "apply.py": "raise SystemExit('mine')\n"},
         harmed=opened,
+        stopped_by=by(Layer.GUARD),
+    ),
+    Attack(
+        name="take-a-target-over",
+        tries="write the state of another environment's project by a new project of one that needs less",
+        files={
+            ".headgate.yaml": PROJECTS + "  - {name: copy, path: net/copy, tool: terraform, environment: net}\n",
+            "net/copy/main.tf": ROOT,
+        },
+        harmed=planned_elsewhere,
         stopped_by=by(Layer.GUARD),
     ),
     Attack(

@@ -93,6 +93,15 @@ def test_a_moved_project_keeps_its_state() -> None:
     assert judged(mirror, Affected(NET, Standing.REBOUND, wanted=NET), Layout((old,))) == ()
 
 
+def test_a_new_project_does_not_write_what_another_environment_writes_and_an_existing_one_is_told() -> None:
+    copy = Project("copy", "copy", "terraform", "prod", target="s3/net")
+    mirror = Mirror({"net/main.tf": ""}, {"net/main.tf": "", "copy/main.tf": ""})
+    new = judged(mirror, Affected(copy, Standing.NEW), Layout((NET,)))
+    assert told(new) == [("target-environment", "copy", Level.DENY)]
+    existing = judged(mirror, Affected(copy, Standing.EXISTING), Layout((NET, copy)))
+    assert told(existing) == [("target-environment", "copy", Level.NOTE)]
+
+
 def test_a_removed_project_runs_nothing_and_is_not_read() -> None:
     mirror = Mirror({"net/main.tf": EXTERNAL}, {})
     assert judged(mirror, Affected(NET, Standing.REMOVED), Layout((NET,))) == ()

@@ -262,7 +262,10 @@ class _Builder:
         among = value if isinstance(value, list) else [value]
         found: list[Mapping[str, object]] = [each for each in among if isinstance(each, dict)]
         if not found:
-            raise self._stop("`<<` takes a mapping, or a list of mappings")
+            # The list ended before this, perhaps where the file did: what is wrong is where its key stands.
+            place = self._stack[-1].place()
+            why = "`<<` takes a mapping, or a list of mappings"
+            raise _Stop(why, self.lines.get(place, self._line), place)
         return found
 
 

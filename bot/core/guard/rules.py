@@ -56,6 +56,18 @@ RULES: Final[Mapping[str, Rule]] = {
         ),
         Rule("tree-provider", DENY, "a provider's program inside the repository (`terraform.d/`)"),
         Rule("backend", DENY, "state kept elsewhere than the target branch keeps it", "backends", moved=True),
+        Rule(
+            "target-environment",
+            DENY,
+            "a target that the target branch writes from another environment, by another project",
+            "targets",
+        ),
+        Rule(
+            "target-repository",
+            DENY,
+            "a target that another repository deployed, from another environment or from none",
+            "targets",
+        ),
         Rule("cloud", DENY, "plans made by a remote service (`cloud`, or the backend `remote`)", "backends"),
         Rule("ansible-plugin", DENY, "a plugin, library or strategy of Ansible inside the repository"),
         Rule(
@@ -97,6 +109,7 @@ ALLOWED: Final[Mapping[str, tuple[str, ...]]] = {
     "modules": (),
     "programs": (),
     "backends": (),
+    "targets": (),
     "ansible_settings": (
         "defaults.forks",
         "defaults.timeout",

@@ -94,6 +94,7 @@ def test_the_plain_parts_of_yaml_are_read(text: str, value: object) -> None:
         ("a: *x", "`*x`"),
         ("a: 1\n---\nb: 2", "more than one document"),
         ("{<<: 3}", "`<<` takes a mapping"),
+        ("a: 1\n<<:\n- b", "x.yaml:2"),
         ("[" * 40 + "]" * 40, "nested more than 32 deep"),
         (b"\xff\xfe\x00", "is not UTF-8 text"),
         ("\ud800", "is not UTF-8 text"),
