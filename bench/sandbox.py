@@ -1,8 +1,8 @@
 """Prints what isolation adds to a command, and to a real plan: each isolated one beside the same one without.
 
 Isolated: namespaces, the seccomp filter, a control group, bounds; and, where the operator lists destinations, the
-proxy. Without: the same code path with none of them. Wanted: under 30 ms for a command, under 5 % of a real plan: one of
-3,000 resources, seconds long as plans are that ask a cloud. What a plan of a second pays is printed beside it.
+proxy. Without: the same code path with none of them. Wanted: under 30 ms for a command, under 5 % of a real plan: one
+of 3,000 resources, seconds long as plans are that ask a cloud. What a plan of a second pays is printed beside it.
 """
 
 from __future__ import annotations

@@ -243,7 +243,7 @@ class World:
 
     def command(self, words: str) -> str:
         """A command as it is said and shown on this host."""
-        return f"/{words}" if self.kind == "github" else f"headgate {words}"
+        return f"headgate {words}" if self.kind == "gitlab" else f"/{words}"
 
     def approve(self, pull: PullStory, by: str) -> None:
         """Somebody approves; a host that does not take that person's approval says so, which is as good.
@@ -257,17 +257,31 @@ class World:
             assert self.kind != "github"
         self.settle()
 
-    def merge(self, pull: PullStory, by: str) -> None:
-        """Merge as people do on this host: themselves, or where only we may, by asking us."""
-        if self.kind == "github":
-            pull.merge(by)
-        else:
-            pull.comment(by, "headgate merge")
+    def dismiss(self, pull: PullStory, by: str) -> None:
+        """Somebody's approval stands no longer: an administrator dismisses it, or who gave it takes it back."""
+        review = next(each for each in reversed(pull.reviews) if each.author == by)
+        pull.dismiss(by if self.kind == "gitlab" else "ann", review)
         self.settle()
+
+    def merge(self, pull: PullStory, by: str, method: str = "merge") -> None:
+        """Merge as people do on this host: themselves, or where only we may, by asking us."""
+        if self.kind == "gitlab":
+            pull.comment(by, "headgate merge")
+        else:
+            pull.merge(by, method)
+        self.settle()
+
+    def refuses(self, pull: PullStory, by: str) -> bool:
+        """Whether the host keeps somebody from merging it now."""
+        try:
+            pull.merge(by)
+        except Refused:
+            return True
+        return False
 
     def bypass(self, pull: PullStory, by: str) -> None:
         """An administrator goes around the gate: as a right, or by taking the branch's rule away for a moment."""
-        if self.kind == "github":
+        if self.kind != "gitlab":
             pull.merge(by, bypass=True)
         else:
             protections = self.forge.state.repo("acme/infra").protections
@@ -275,6 +289,22 @@ class World:
             pull.merge(by)
             protections["main"] = kept
         self.settle()
+
+    def force_push(self, pull: PullStory, files: dict[str, str], by: str) -> None:
+        """The branch begun anew from the target branch."""
+        self.repo.force_push(f"topic-{pull.number}", files, by=by, parent=self.repo.sha("main"))
+        self.settle()
+
+    def from_fork(self, files: dict[str, str | None], by: str) -> PullStory:
+        """A change that comes from somebody's own copy of the repository."""
+        self.repo.fork(by).commit("theirs", files=files, author=by)
+        made = self.repo.open_pull("From outside", head=f"{by}:theirs", author=by)
+        self.settle()
+        return made
+
+    def make_branch(self, name: str) -> None:
+        """A branch that is not listed."""
+        self.repo.commit(name, files={"docs/readme.md": f"{name}\n"}, author="ann")
 
     def say(self, pull: PullStory, by: str, text: str) -> None:
         pull.comment(by, text)

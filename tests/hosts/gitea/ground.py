@@ -163,6 +163,11 @@ class Ground:
     def review(self, number: int, by: str, event: str = "APPROVED", body: str = "") -> int:
         return int(self.call("POST", f"/pulls/{number}/reviews", {"event": event, "body": body}, by=by)["id"])
 
+    def label(self, number: int, by: str, *names: str) -> None:
+        """Put labels on; the repository gets those that it has not."""
+        made = [self.call("POST", "/labels", {"name": name, "color": "#c0ffee"}, by="ann")["id"] for name in names]
+        self.call("POST", f"/issues/{number}/labels", {"labels": made}, by=by)
+
     def say(self, number: int, by: str, text: str) -> int:
         return int(self.call("POST", f"/issues/{number}/comments", {"body": text}, by=by)["id"])
 

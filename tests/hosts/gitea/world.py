@@ -35,6 +35,8 @@ SECONDS = 60.0
 class GiteaWorld(World):
     """Told by webhooks only when they are set up (``by_webhooks``); else it is polled."""
 
+    kind = "gitea"
+
     def __init__(self, server: Server, tmp: Path, *, by_webhooks: bool = False, approvals: int = 1, rules: str = "",
                  prod: str = "") -> None:  # fmt: skip
         self.lay_out(tmp)
@@ -128,6 +130,7 @@ class Pull:
 
     def __init__(self, ground: Ground, number: int) -> None:
         self.ground, self.number = ground, number
+        self.reviews: list[Any] = []
 
     @property
     def head_sha(self) -> str:
@@ -140,14 +143,18 @@ class Pull:
     def statuses(self) -> dict[str, dict[str, Any]]:
         return self.ground.checks(self.head_sha)
 
-    def approve(self, by: str) -> int:
-        return self.ground.review(self.number, by)
+    def approve(self, by: str) -> Any:
+        self.reviews.append(SimpleNamespace(author=by, id=self.ground.review(self.number, by)))
+        return self.reviews[-1]
 
     def request_changes(self, by: str) -> int:
         return self.ground.review(self.number, by, "REQUEST_CHANGES", "Please change this.")
 
-    def dismiss(self, by: str, review: int) -> None:
-        self.ground.call("POST", f"/pulls/{self.number}/reviews/{review}/dismissals", {"message": "old"}, by=by)
+    def dismiss(self, by: str, review: Any) -> None:
+        self.ground.call("POST", f"/pulls/{self.number}/reviews/{review.id}/dismissals", {"message": "old"}, by=by)
+
+    def label(self, by: str, *names: str) -> None:
+        self.ground.label(self.number, by, *names)
 
     def comment(self, by: str, text: str) -> None:
         self.ground.say(self.number, by, text)
