@@ -50,6 +50,10 @@ class SystemClock:
         """Now, in UTC."""
         return datetime.now(UTC)
 
+    def seconds(self) -> float:
+        """Seconds since some moment; never goes back."""
+        return time.monotonic()
+
 
 class SilentQueue:
     """For processes that only read, and where no queue can be had: hints are dropped, the sweeps find the work."""
@@ -136,7 +140,11 @@ class Wiring:
     """One process's adapters, each made when it is first needed."""
 
     def __init__(
-        self, path: Path, settings: Settings | None = None, environments: Collection[str] | None = None
+        self,
+        path: Path,
+        settings: Settings | None = None,
+        environments: Collection[str] | None = None,
+        clock: SystemClock | None = None,
     ) -> None:
         self.path = path.absolute()
         self.settings = settings or load_settings(path)
@@ -144,7 +152,7 @@ class Wiring:
         if self.environments is not None:
             self.settings = self.settings.serving(self.environments)
         self.data = data_directory(self.settings, self.path)
-        self.clock = SystemClock()
+        self.clock = clock or SystemClock()
         self._mirrors: dict[RepoRef, GitMirror] = {}
         self._keyring: Keyring | None = None
         self._lock = threading.Lock()
@@ -187,7 +195,7 @@ class Wiring:
         return {name: self._host(host) for name, host in self.settings.hosts.items()}
 
     def _host(self, host: HostSettings) -> Host:
-        return HOSTS[host.kind](host, self.secret, self.settings.instance)
+        return HOSTS[host.kind](host, self.secret, self.settings.instance, self.clock.seconds)
 
     def chats(self) -> dict[str, Chat]:
         """Every chat route's destination, by the route's name."""

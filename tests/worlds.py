@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from werkzeug.serving import make_server
@@ -25,7 +26,7 @@ from bot.hosts.github.inbox import EVENTS
 from bot.hosts.setup import Wanted, apply
 from bot.queues.inprocess import InProcessQueue
 from bot.web.webhooks import create_app
-from bot.wiring import Wiring
+from bot.wiring import SystemClock, Wiring
 from bot.work.jobs import Jobs
 from bot.work.sweeps import sweep
 
@@ -71,6 +72,18 @@ environments:
 chat:
   - {{to: {{webhook: {{url: "{chat}", secret_file: chat}}}}}}
 """
+
+
+class Hours(SystemClock):
+    """A clock that runs, and jumps ahead when a story says so. The world's hosts and Headgate share it."""
+
+    ahead = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+    def seconds(self) -> float:
+        return super().seconds() + self.ahead.total_seconds()
 
 
 def in_another_second() -> None:
@@ -138,11 +151,12 @@ class World:
 
     def __init__(self, tmp: Path, *, mode: str = "enforce", approvals: int = 1, rules: str = "", prod: str = "",
                  config: str = CONFIG, files: dict[str, str] | None = None,
-                 operator: str = GATED, host: str = "github") -> None:  # fmt: skip
+                 operator: str = GATED, host: str = "github", hours: Hours | None = None) -> None:  # fmt: skip
+        self.hours = hours or Hours()
         self.text = config
         self.lay_out(tmp)
         self.kind = host
-        self.forge = Forge(tmp / "git", face=host)
+        self.forge = Forge(tmp / "git", self.hours.now, face=host)
         self.forge.start()
         for login in ("dee", "bo", "cy", "ann", "eve"):
             self.forge.add_user(login)
@@ -179,7 +193,7 @@ class World:
 
     def start(self) -> None:
         """Headgate itself, as the operator's file has it; its webhooks at a port of their own."""
-        self.wiring = Wiring(self.config)
+        self.wiring = Wiring(self.config, clock=self.hours)
         self.queue = InProcessQueue()
         self.store = self.wiring.store()
         self.store.migrate()
@@ -193,7 +207,7 @@ class World:
 
     def reload(self) -> None:
         """Read the operator's file again, as a restart would."""
-        self.wiring = Wiring(self.config)
+        self.wiring = Wiring(self.config, clock=self.hours)
         self.services = self.wiring.services(self.queue, self.store)
         self.jobs = Jobs(self.services, self.runs)  # type: ignore[arg-type]
 
@@ -226,6 +240,15 @@ class World:
             if not self.work():
                 return
         raise AssertionError("the world does not come to rest")
+
+    def until(self, wanted: Callable[[], bool], *, steps: int = 400) -> bool:
+        """Let time pass, some seconds at once, until it comes true."""
+        for _ in range(steps):
+            self.settle()
+            if wanted():
+                return True
+            self.hours.ahead += timedelta(seconds=15)
+        return False
 
     def work(self) -> int:
         """Do every waiting job; how many there were."""

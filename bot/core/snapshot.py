@@ -57,7 +57,8 @@ class Quota:
 class MergeFact:
     """How the host's merge looks on the target branch itself, read in the mirror.
 
-    ``order`` is 0 while the commit is not on the first-parent line of the target branch.
+    ``order`` is 0 while the commit is not on the first-parent line of the target branch. ``held_by`` are bases of
+    this change's gate records that hold the merge already: a host that told the merge late let them be judged.
     """
 
     sha: str
@@ -66,6 +67,7 @@ class MergeFact:
     order: int
     mechanical: bool
     rules_digest: str
+    held_by: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,7 +169,12 @@ def _merge_fact(mirror: Mirror, memory: Memory, base: str) -> MergeFact | None:
         order=mirror.order(sha) if on_line else 0,
         mechanical=mechanical,
         rules_digest="",
+        held_by=frozenset(each.base for each in memory.records if _holds(mirror, each.base, sha)),
     )
+
+
+def _holds(mirror: Mirror, commit: str, merged: str) -> bool:
+    return mirror.has(commit) and mirror.is_ancestor(merged, commit)
 
 
 def _mechanical(mirror: Mirror, sha: str, first: str, host: HostFacts) -> tuple[str, bool]:

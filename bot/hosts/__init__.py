@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from bot.core.rules import HostSettings, SecretRef
 from bot.hosts.gitea import settings as gitea
@@ -15,20 +16,31 @@ from bot.hosts.gitlab.host import GitLab
 from bot.ports import Host
 
 Secrets = Callable[[SecretRef], str]
-Factory = Callable[[HostSettings, Secrets, str], Host]
+Seconds = Callable[[], float]
 
 
-def _github(settings: HostSettings, secrets: Secrets, instance: str) -> GitHub:
-    return GitHub(github.from_operator(settings, secrets, instance))
+class Factory(Protocol):
+    """Makes a host from its settings, a reader of secrets and the name of this installation.
+
+    ``clock`` gives seconds, by which what was asked grows old and pauses end.
+    """
+
+    def __call__(
+        self, settings: HostSettings, secrets: Secrets, instance: str, clock: Seconds = time.monotonic
+    ) -> Host: ...
 
 
-def _gitea(settings: HostSettings, secrets: Secrets, instance: str) -> Gitea:
-    return Gitea(gitea.from_operator(settings, secrets, instance))
+def _github(settings: HostSettings, secrets: Secrets, instance: str, clock: Seconds = time.monotonic) -> GitHub:
+    return GitHub(github.from_operator(settings, secrets, instance), clock)
 
 
-def _gitlab(settings: HostSettings, secrets: Secrets, instance: str) -> GitLab:
-    return GitLab(gitlab.from_operator(settings, secrets, instance))
+def _gitea(settings: HostSettings, secrets: Secrets, instance: str, clock: Seconds = time.monotonic) -> Gitea:
+    return Gitea(gitea.from_operator(settings, secrets, instance), clock)
+
+
+def _gitlab(settings: HostSettings, secrets: Secrets, instance: str, clock: Seconds = time.monotonic) -> GitLab:
+    return GitLab(gitlab.from_operator(settings, secrets, instance), clock)
 
 
 HOSTS: Final[dict[str, Factory]] = {"github": _github, "gitlab": _gitlab, "gitea": _gitea, "forgejo": _gitea}
-"""Kind -> (settings, reader of secrets, name of this installation) -> host."""
+"""Kind -> what makes such a host."""

@@ -9,7 +9,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
@@ -49,8 +49,9 @@ class Calling(ABC):
     who: ClassVar[str]
     """How messages call the host."""
 
-    def __init__(self, token: Secret | None) -> None:
+    def __init__(self, token: Secret | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._supply = token
+        self._clock = clock
         self._lock = threading.Lock()
         self._calls: Counter[tuple[str, str]] = Counter()
         self._silent_until = 0.0
@@ -90,7 +91,7 @@ class Calling(ABC):
         self, verb: str, path: str, body: Mapping[str, Any] | None = None, *, expect: tuple[int, ...] = ()
     ) -> Answer:
         """One call. Statuses of 300 and more are raised, but for those that are expected."""
-        silent = self._silent_until - time.monotonic()
+        silent = self._silent_until - self._clock()
         if silent > 0:
             raise HostBusy("the host asked us to wait", silent)
         with self._lock:
@@ -106,7 +107,7 @@ class Calling(ABC):
             return moved(verb, path, answer.status)
         wait = (retry_after(answer.headers) or LIMITED_WAIT) if answer.status == 429 else None
         if wait is not None:
-            self._silent_until = time.monotonic() + wait
+            self._silent_until = self._clock() + wait
         return failure(verb, path, answer.status, answer.headers, answer.text, wait)
 
 

@@ -64,7 +64,7 @@ def _admission(snapshot: Snapshot, fact: MergeFact) -> tuple[GateRecord | None, 
     records = [
         record
         for record in snapshot.memory.records
-        if record.head == change.head_sha and record.base_ref == change.base_ref
+        if record.head == change.head_sha and record.base_ref == change.base_ref and record.base not in fact.held_by
     ]
     if not records:
         return None, f"the gate was never open for `{change.head_sha[:7]}`"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
@@ -68,8 +69,14 @@ class Client(Calling):
 
     who = "the server"
 
-    def __init__(self, url: str, token: Secret | None, verify: bool | str = True) -> None:
-        super().__init__(token)
+    def __init__(
+        self,
+        url: str,
+        token: Secret | None,
+        verify: bool | str = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(token, clock)
         self._api_url = f"{url}/api/v1"
         self._verify = verify
         self._connection = _Connection()

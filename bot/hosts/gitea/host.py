@@ -25,7 +25,7 @@ class Gitea:
 
     def __init__(self, settings: GiteaSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
-        self._client = Client(settings.url, settings.token, settings.verify_tls)
+        self._client = Client(settings.url, settings.token, settings.verify_tls, clock)
         self._webhooks = Webhooks(settings)
         self._reads = Reads(self._client, settings.check_prefix, clock)
         self._reports = Reports(self._reads, clock)

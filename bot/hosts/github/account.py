@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -87,8 +88,9 @@ class Installation:
 class Account:
     """Gives a client for each repository; one for all with a token, one per owner with an App."""
 
-    def __init__(self, settings: GitHubSettings) -> None:
+    def __init__(self, settings: GitHubSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
+        self._clock = clock
         self._auth = settings.auth
         self._clients: dict[str, Client] = {}
         self._installations: dict[str, Installation] = {}
@@ -140,7 +142,7 @@ class Account:
         return self._token()
 
     def _client(self, bearer: _Bearer) -> Client:
-        return Client(self._settings.api_url, bearer, self._settings.verify_tls)
+        return Client(self._settings.api_url, bearer, self._settings.verify_tls, self._clock)
 
     def _owner(self, repo_path: str) -> str:
         return repo_path.partition("/")[0].lower() if self.is_app else ""

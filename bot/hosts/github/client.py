@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -48,15 +48,22 @@ class _Connection(threading.local):
 class Client:
     """Calls as one account. Raises HostBusy, HostDenied, HostGone; on writes also HostUnclear."""
 
-    def __init__(self, api_url: str, auth: Auth.Auth, verify: bool | str = True) -> None:
+    def __init__(
+        self,
+        api_url: str,
+        auth: Auth.Auth,
+        verify: bool | str = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._api_url = api_url.rstrip("/")
         self._prefix = urlsplit(self._api_url).path
         self._auth = auth
         self._verify = verify
         self._connection = _Connection()
         self._etags = ETags()
-        self._points = Limiter(limiter.POINTS)
-        self._content = Limiter(limiter.CONTENT)
+        self._points = Limiter(limiter.POINTS, clock)
+        self._content = Limiter(limiter.CONTENT, clock)
         self._lock = threading.Lock()
         self._calls: Counter[tuple[str, str]] = Counter()
         self._budget = Budget()
@@ -138,7 +145,7 @@ class Client:
 
     def _admit(self, verb: str, content: bool) -> None:
         """Whether a call may be made now. Raises HostBusy."""
-        silent = self._silent_until - time.monotonic()
+        silent = self._silent_until - self._clock()
         if silent > 0:
             raise HostBusy("the host asked us to wait", silent)
         self._points.take(limiter.READ_POINTS if verb == "GET" else limiter.WRITE_POINTS)
@@ -150,7 +157,7 @@ class Client:
             return moved(verb, path, answer.status)
         error = failure(verb, path, answer.status, answer.headers, answer.text)
         if isinstance(error, HostBusy) and answer.status in (403, 429):
-            self._silent_until = time.monotonic() + error.retry_after
+            self._silent_until = self._clock() + error.retry_after
         if answer.status == 401 and isinstance(self._auth, Renewable):
             self._auth.renew()
         return error

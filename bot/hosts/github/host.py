@@ -29,7 +29,7 @@ class GitHub:
 
     def __init__(self, settings: GitHubSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
-        self._account = Account(settings)
+        self._account = Account(settings, clock)
         self._webhooks = Webhooks(settings, self._account.app_id)
         self._reads = Reads(self._account, settings.check_prefix, clock)
         self._reports = Reports(self._account, self._reads, clock)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -59,8 +60,14 @@ class Client(Calling):
 
     who = "GitLab"
 
-    def __init__(self, url: str, token: Secret | None, verify: bool | str = True) -> None:
-        super().__init__(token)
+    def __init__(
+        self,
+        url: str,
+        token: Secret | None,
+        verify: bool | str = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(token, clock)
         self._url = url
         self._verify = verify
         self._connection = _Connection()

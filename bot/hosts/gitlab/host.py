@@ -24,7 +24,7 @@ class GitLab:
 
     def __init__(self, settings: GitLabSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
-        self._client = Client(settings.url, settings.token, settings.verify_tls)
+        self._client = Client(settings.url, settings.token, settings.verify_tls, clock)
         self._webhooks = Webhooks(settings)
         self._reads = Reads(self._client, settings, clock)
         self._reports = Reports(self._reads, clock)

@@ -83,6 +83,14 @@ def test_the_newest_fitting_record_admits(build: SimpleNamespace) -> None:
     assert recorded(landed(build, records=(older, build.an_open_record()))).merge.admitted == "record"
 
 
+def test_a_record_for_a_base_that_holds_the_merge_already_admits_nothing(build: SimpleNamespace) -> None:
+    late = build.an_open_record(id="late", base=build.MERGED, effects={})
+    records = (build.an_open_record(closed_at=build.ago(30)), late)
+    fact = build.a_merge_fact(held_by=frozenset({build.MERGED}))
+    found = recorded(landed(build, records=records, merge=fact))
+    assert (found.merge.admitted, [each.project for each in found.intents]) == ("record", ["app"])
+
+
 def test_a_merge_is_recorded_once_and_only_when_it_is_understood(build: SimpleNamespace) -> None:
     assert merge_effects(build.a_merged(merge=build.a_merge_fact())) == ()
     assert merge_effects(landed(build, merge=None)) == ()

@@ -10,7 +10,7 @@ from typing import Any
 
 from hosts.gitea.ground import BOT, HOOK_SECRET, Ground
 from hosts.gitea.server import Server, settled
-from worlds import CONFIG, FILES, GATED, World
+from worlds import CONFIG, FILES, GATED, Hours, World
 
 from bot.cli.demo.sink import ChatRoom
 from bot.core.model import RepoRef
@@ -36,6 +36,7 @@ class GiteaWorld(World):
     """Told by webhooks only when they are set up (``by_webhooks``); else it is polled."""
 
     kind = "gitea"
+    hours = Hours()
 
     def __init__(self, server: Server, tmp: Path, *, by_webhooks: bool = False, approvals: int = 1, rules: str = "",
                  prod: str = "") -> None:  # fmt: skip

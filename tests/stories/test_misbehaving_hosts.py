@@ -1,0 +1,134 @@
+"""A host that misbehaves while a change is pushed, approved, merged and deployed: the day ends as on a host that does
+not, with one comment, one deploy, and at most twice the calls for a push."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from bot.core.runs import RunKind
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that is wrong with the host for a while. ``begin`` is called before each thing that people do."""
+
+    name: str
+    begin: Callable[[Any], None]
+
+
+def broken(world: Any) -> None:
+    world.forge.trouble.fail_next(3)
+
+
+def limited(world: Any) -> None:
+    world.forge.trouble.limit_next(2, 429, 20)
+
+
+def limited_without_a_word(world: Any) -> None:
+    world.forge.trouble.limit_next(2, 429, None)
+
+
+def cut_short(world: Any) -> None:
+    world.forge.trouble.cut_answers = 3
+
+
+def unanswered(world: Any) -> None:
+    world.forge.trouble.lose_answers = 2
+
+
+def slow(world: Any) -> None:
+    world.forge.trouble.latency_s = 0.02
+
+
+def undecided(world: Any) -> None:
+    world.forge.trouble.null_mergeable_reads = 6
+
+
+def stale(world: Any) -> None:
+    world.forge.trouble.stale_reads = 6
+
+
+def silent(world: Any) -> None:
+    world.forge.trouble.lose_deliveries = 20
+
+
+FAULTS = [
+    Fault("server-errors", broken),
+    Fault("limited", limited),
+    Fault("limited-without-retry-after", limited_without_a_word),
+    Fault("answers-cut-short", cut_short),
+    Fault("answers-lost", unanswered),
+    Fault("slow", slow),
+    Fault("mergeability-unknown", undecided),
+    Fault("stale-reads", stale),
+    Fault("deliveries-lost", silent),
+]
+
+
+@pytest.fixture(params=["github", "gitlab"])
+def world(request: pytest.FixtureRequest, make_world: Callable[..., Any]) -> Any:
+    """A host of each kind whose hours pass when the story says so."""
+    return make_world(host=request.param)
+
+
+def calls(world: Any) -> int:
+    """Calls of our account that a host counts."""
+    made = [each for each in world.forge.trouble.requests("api") if each.login == "acme-bot"]
+    return sum(1 for each in made if each.status != 304)
+
+
+def shown(world: Any, pull: Any) -> bool:
+    """The comment is about the newest commit, whose plan has ended."""
+    face = world.face(pull)
+    return f"`{pull.head_sha[:7]}`" in face and "Waiting for 1 approval" in face and world.gate(pull) == "pending"
+
+
+def pushed(world: Any, pull: Any, value: int, fault: Callable[[Any], None]) -> int:
+    """Calls between a push and the moment that all is told."""
+    world.forge.trouble.forget_requests()
+    world.repo.commit(f"topic-{pull.number}", files={"prod/web/wanted": f"a={value}\n"}, author="dee", message="more")
+    fault(world)
+    assert eventually(world, lambda: shown(world, pull))
+    return calls(world)
+
+
+def eventually(world: Any, wanted: Callable[[], bool]) -> bool:
+    """Whether it comes true; where webhooks were lost, polling finds it."""
+
+    def seen() -> bool:
+        if wanted():
+            return True
+        world.poll()
+        return wanted()
+
+    return bool(world.until(seen))
+
+
+def one_comment_and_one_deploy(world: Any, pull: Any) -> None:
+    """Nothing was said or done twice."""
+    assert len([each for each in pull.comments if "story:page:" in each.body.partition("\n")[0]]) == 1
+    assert world.run_states(pull, RunKind.DEPLOY) == [("prod-web", "succeeded")]
+    told = world.sayings(pull)
+    assert len(told) == len(set(told))
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_the_day_ends_as_on_a_host_that_behaves(world: Any, fault: Fault) -> None:
+    pull = world.pull({"prod/web/wanted": "a=2\n"})
+    usual = pushed(world, pull, 3, lambda _: None)
+
+    assert pushed(world, pull, 4, fault.begin) <= 2 * usual
+
+    fault.begin(world)
+    world.approve(pull, "bo")
+    assert eventually(world, lambda: world.gate(pull) == "success")
+    fault.begin(world)
+    world.merge(pull, "dee")
+    assert eventually(world, lambda: "Deployed by merge" in world.face(pull))
+    assert world.deployed("prod_web") == "a=4"
+    world.forge.trouble.calm()
+    one_comment_and_one_deploy(world, pull)
