@@ -241,13 +241,13 @@ class World:
                 return
         raise AssertionError("the world does not come to rest")
 
-    def until(self, wanted: Callable[[], bool], *, steps: int = 400) -> bool:
+    def until(self, wanted: Callable[[], bool], *, seconds: float = 15, steps: int = 200) -> bool:
         """Let time pass, some seconds at once, until it comes true."""
         for _ in range(steps):
             self.settle()
             if wanted():
                 return True
-            self.hours.ahead += timedelta(seconds=15)
+            self.hours.ahead += timedelta(seconds=seconds)
         return False
 
     def work(self) -> int:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from bot.core.errors import HostBusy, HostDenied, HostError
 from bot.hosts.answers import failure, parsed, reaching, retry_after, words
+from bot.hosts.patience import Patience
 from bot.hosts.signing import Secret
 from bot.ports import Budget
 
@@ -51,10 +52,9 @@ class Calling(ABC):
 
     def __init__(self, token: Secret | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._supply = token
-        self._clock = clock
+        self._patience = Patience(clock)
         self._lock = threading.Lock()
         self._calls: Counter[tuple[str, str]] = Counter()
-        self._silent_until = 0.0
 
     @abstractmethod
     def _exchange(self, verb: str, path: str, body: Mapping[str, Any] | None) -> Answer:
@@ -91,13 +91,12 @@ class Calling(ABC):
         self, verb: str, path: str, body: Mapping[str, Any] | None = None, *, expect: tuple[int, ...] = ()
     ) -> Answer:
         """One call. Statuses of 300 and more are raised, but for those that are expected."""
-        silent = self._silent_until - self._clock()
-        if silent > 0:
-            raise HostBusy("the host asked us to wait", silent)
+        self._patience.check()
         with self._lock:
             self._calls[verb, self._kind(path)] += 1
-        with reaching(verb):
+        with self._patience.trying(), reaching(verb):
             answer = self._exchange(verb, path, body)
+        self._patience.answered(answer.status)
         if answer.status >= 300 and answer.status not in expect:
             raise self._raised(verb, path, answer)
         return answer
@@ -107,7 +106,7 @@ class Calling(ABC):
             return moved(verb, path, answer.status)
         wait = (retry_after(answer.headers) or LIMITED_WAIT) if answer.status == 429 else None
         if wait is not None:
-            self._silent_until = self._clock() + wait
+            self._patience.asked(wait)
         return failure(verb, path, answer.status, answer.headers, answer.text, wait)
 
 

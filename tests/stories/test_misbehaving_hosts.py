@@ -3,12 +3,15 @@ not, with one comment, one deploy, and at most twice the calls for a push."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from bot.core.errors import HostError
 from bot.core.runs import RunKind
 
 
@@ -17,43 +20,57 @@ class Fault:
     """Something that is wrong with the host for a while. ``begin`` is called before each thing that people do."""
 
     name: str
-    begin: Callable[[Any], None]
+    begin: Callable[[Any, Any], None]
 
 
-def broken(world: Any) -> None:
+def broken(world: Any, _: Any) -> None:
     world.forge.trouble.fail_next(3)
 
 
-def limited(world: Any) -> None:
+def limited(world: Any, _: Any) -> None:
     world.forge.trouble.limit_next(2, 429, 20)
 
 
-def limited_without_a_word(world: Any) -> None:
+def limited_without_a_word(world: Any, _: Any) -> None:
     world.forge.trouble.limit_next(2, 429, None)
 
 
-def cut_short(world: Any) -> None:
+def cut_short(world: Any, _: Any) -> None:
     world.forge.trouble.cut_answers = 3
 
 
-def unanswered(world: Any) -> None:
+def unanswered(world: Any, _: Any) -> None:
     world.forge.trouble.lose_answers = 2
 
 
-def slow(world: Any) -> None:
+def slow(world: Any, _: Any) -> None:
     world.forge.trouble.latency_s = 0.02
 
 
-def undecided(world: Any) -> None:
+def undecided(world: Any, _: Any) -> None:
     world.forge.trouble.null_mergeable_reads = 6
 
 
-def stale(world: Any) -> None:
+def stale(world: Any, _: Any) -> None:
     world.forge.trouble.stale_reads = 6
 
 
-def silent(world: Any) -> None:
+def silent(world: Any, _: Any) -> None:
     world.forge.trouble.lose_deliveries = 20
+
+
+def down_for_an_hour(world: Any, _: Any) -> None:
+    world.forge.trouble.fail_next(100_000)
+    world.up_again = world.hours.now() + timedelta(hours=1)
+
+
+def comment_deleted(world: Any, pull: Any) -> None:
+    page = next(each for each in pull.comments if "story:page:1" in each.body.partition("\n")[0])
+    pull.delete_comment("ann", page)
+
+
+def status_overwritten(world: Any, pull: Any) -> None:
+    world.repo.set_status(pull.head_sha, "headgate/gate", "success", by="dee")
 
 
 FAULTS = [
@@ -66,13 +83,18 @@ FAULTS = [
     Fault("mergeability-unknown", undecided),
     Fault("stale-reads", stale),
     Fault("deliveries-lost", silent),
+    Fault("an-hour-of-downtime", down_for_an_hour),
+    Fault("comment-deleted", comment_deleted),
+    Fault("status-overwritten", status_overwritten),
 ]
 
 
 @pytest.fixture(params=["github", "gitlab"])
 def world(request: pytest.FixtureRequest, make_world: Callable[..., Any]) -> Any:
     """A host of each kind whose hours pass when the story says so."""
-    return make_world(host=request.param)
+    made = make_world(host=request.param)
+    made.up_again = None
+    return made
 
 
 def calls(world: Any) -> int:
@@ -87,11 +109,11 @@ def shown(world: Any, pull: Any) -> bool:
     return f"`{pull.head_sha[:7]}`" in face and "Waiting for 1 approval" in face and world.gate(pull) == "pending"
 
 
-def pushed(world: Any, pull: Any, value: int, fault: Callable[[Any], None]) -> int:
+def pushed(world: Any, pull: Any, value: int, fault: Callable[[Any, Any], None]) -> int:
     """Calls between a push and the moment that all is told."""
     world.forge.trouble.forget_requests()
     world.repo.commit(f"topic-{pull.number}", files={"prod/web/wanted": f"a={value}\n"}, author="dee", message="more")
-    fault(world)
+    fault(world, pull)
     assert eventually(world, lambda: shown(world, pull))
     return calls(world)
 
@@ -100,12 +122,16 @@ def eventually(world: Any, wanted: Callable[[], bool]) -> bool:
     """Whether it comes true; where webhooks were lost, polling finds it."""
 
     def seen() -> bool:
+        if world.up_again and world.hours.now() > world.up_again:
+            world.up_again = None
+            world.forge.trouble.calm()
         if wanted():
             return True
-        world.poll()
+        with contextlib.suppress(HostError):
+            world.poll()
         return wanted()
 
-    return bool(world.until(seen))
+    return bool(world.until(seen, seconds=120 if world.up_again else 15))
 
 
 def one_comment_and_one_deploy(world: Any, pull: Any) -> None:
@@ -119,14 +145,14 @@ def one_comment_and_one_deploy(world: Any, pull: Any) -> None:
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_the_day_ends_as_on_a_host_that_behaves(world: Any, fault: Fault) -> None:
     pull = world.pull({"prod/web/wanted": "a=2\n"})
-    usual = pushed(world, pull, 3, lambda _: None)
+    usual = pushed(world, pull, 3, lambda *_: None)
 
     assert pushed(world, pull, 4, fault.begin) <= 2 * usual
 
-    fault.begin(world)
+    fault.begin(world, pull)
     world.approve(pull, "bo")
     assert eventually(world, lambda: world.gate(pull) == "success")
-    fault.begin(world)
+    fault.begin(world, pull)
     world.merge(pull, "dee")
     assert eventually(world, lambda: "Deployed by merge" in world.face(pull))
     assert world.deployed("prod_web") == "a=4"

@@ -22,6 +22,7 @@ from bot.hosts.github import limiter
 from bot.hosts.github.etags import ETags, Remembered
 from bot.hosts.github.limiter import Limiter
 from bot.hosts.github.translating import failure, translating
+from bot.hosts.patience import Patience
 from bot.ports import Budget
 
 TIMEOUT: Final = 15
@@ -55,7 +56,7 @@ class Client:
         verify: bool | str = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._clock = clock
+        self._patience = Patience(clock)
         self._api_url = api_url.rstrip("/")
         self._prefix = urlsplit(self._api_url).path
         self._auth = auth
@@ -67,7 +68,6 @@ class Client:
         self._lock = threading.Lock()
         self._calls: Counter[tuple[str, str]] = Counter()
         self._budget = Budget()
-        self._silent_until = 0.0
 
     def budget(self) -> Budget:
         """What the host last said is left."""
@@ -135,9 +135,10 @@ class Client:
     ) -> Answer:
         """One call. Statuses of 400 and more are raised, but for those that are expected."""
         self._admit(verb, content)
-        with translating(verb):
+        with self._patience.trying(), translating(verb):
             status, told, text = self._requester().requestJson(verb, path, headers=dict(headers or {}), input=body)
         answer = Answer(status, {name.lower(): str(value) for name, value in told.items()}, str(text or ""))
+        self._patience.answered(status)
         self._note(verb, path, answer)
         if status >= 300 and status != 304 and status not in expect:
             raise self._raised(verb, path, answer)
@@ -145,9 +146,7 @@ class Client:
 
     def _admit(self, verb: str, content: bool) -> None:
         """Whether a call may be made now. Raises HostBusy."""
-        silent = self._silent_until - self._clock()
-        if silent > 0:
-            raise HostBusy("the host asked us to wait", silent)
+        self._patience.check()
         self._points.take(limiter.READ_POINTS if verb == "GET" else limiter.WRITE_POINTS)
         if content:
             self._content.take()
@@ -157,7 +156,7 @@ class Client:
             return moved(verb, path, answer.status)
         error = failure(verb, path, answer.status, answer.headers, answer.text)
         if isinstance(error, HostBusy) and answer.status in (403, 429):
-            self._silent_until = self._clock() + error.retry_after
+            self._patience.asked(error.retry_after)
         if answer.status == 401 and isinstance(self._auth, Renewable):
             self._auth.renew()
         return error
