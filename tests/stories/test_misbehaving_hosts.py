@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bot.core.errors import HostError
+from bot.core.model import RepoRef
 from bot.core.runs import RunKind
 
 
@@ -118,7 +119,7 @@ def pushed(world: Any, pull: Any, value: int, fault: Callable[[Any, Any], None])
     return calls(world)
 
 
-def eventually(world: Any, wanted: Callable[[], bool]) -> bool:
+def eventually(world: Any, wanted: Callable[[], bool], steps: int = 200) -> bool:
     """Whether it comes true; where webhooks were lost, polling finds it."""
 
     def seen() -> bool:
@@ -131,7 +132,7 @@ def eventually(world: Any, wanted: Callable[[], bool]) -> bool:
             world.poll()
         return wanted()
 
-    return bool(world.until(seen, seconds=120 if world.up_again else 15))
+    return bool(world.until(seen, seconds=120 if world.up_again else 15, steps=steps))
 
 
 def one_comment_and_one_deploy(world: Any, pull: Any) -> None:
@@ -157,4 +158,81 @@ def test_the_day_ends_as_on_a_host_that_behaves(world: Any, fault: Fault) -> Non
     assert eventually(world, lambda: "Deployed by merge" in world.face(pull))
     assert world.deployed("prod_web") == "a=4"
     world.forge.trouble.calm()
+    one_comment_and_one_deploy(world, pull)
+
+
+def test_a_forced_push_in_the_middle_of_a_plan_leaves_the_newest_commits_plan_alone(world: Any) -> None:
+    pull = world.pull({"prod/web/wanted": "a=2\n"})
+    world.repo.commit(f"topic-{pull.number}", files={"prod/web/wanted": "a=3\n"}, author="dee", message="more")
+    assert world.forge.courier.settle()
+    for _ in range(2):  # what was told is absorbed, and the change looked at: its plan waits
+        job = world.queue.take(world.lanes, 0)
+        assert job is not None
+        world.jobs(*job)
+    world.force_push(pull, {"prod/web/wanted": "a=9\n"}, by="dee")
+
+    assert eventually(world, lambda: shown(world, pull))
+    assert '"9"' in world.face(pull) and '"3"' not in world.face(pull)
+    world.approve(pull, "bo")
+    world.merge(pull, "dee")
+    assert eventually(world, lambda: world.deployed("prod_web") == "a=9")
+    one_comment_and_one_deploy(world, pull)
+
+
+def test_a_base_that_is_deleted_takes_nothing_else_down(world: Any) -> None:
+    world.make_branch("release")
+    pull = world.pull({"prod/web/wanted": "a=2\n"})
+    pull.retarget("dee", "release")
+    world.settle()
+    world.repo.delete_branch("release", by="ann")
+    other = world.pull({"prod/web/wanted": "a=3\n"})
+    assert eventually(world, lambda: shown(world, other))
+    world.approve(other, "bo")
+    world.merge(other, "dee")
+    assert eventually(world, lambda: world.deployed("prod_web") == "a=3")
+
+
+def test_a_long_description_three_thousand_files_and_names_that_turn_around_are_taken(world: Any) -> None:
+    files: dict[str, str | None] = {f"docs/{number}.md": "x\n" for number in range(3000)}
+    turned = "prod/web/\u202egpj.exe"
+    body = "x" * (1_000_000 if world.kind == "gitlab" else 65_000)
+    pull = world.pull({**files, turned: "x\n", "prod/web/wanted": "a=2\n"}, body=body)
+    assert eventually(world, lambda: shown(world, pull))
+    assert "\u202e" not in world.face(pull)
+    world.approve(pull, "bo")
+    world.merge(pull, "dee")
+    assert eventually(world, lambda: world.deployed("prod_web") == "a=2")
+    one_comment_and_one_deploy(world, pull)
+
+
+def test_a_renamed_target_branch_is_looked_after_when_the_operator_lists_it(world: Any) -> None:
+    pull = world.pull({"prod/web/wanted": "a=2\n"})
+    world.repo.push("trunk", world.repo.sha("main"), by="ann")
+    pull.retarget("dee", "trunk")
+    world.settle()
+    assert world.gate(pull) != "success"
+
+    world.config.write_text(world.config.read_text().replace("branches: [main]", "branches: [trunk]"))
+    world.reload()
+    assert eventually(world, lambda: "onto `trunk`" in world.face(pull) and shown(world, pull))
+    world.hours.ahead += timedelta(minutes=1)  # nobody approves in the very second in which the comment changes
+    world.approve(pull, "bo")
+    world.merge(pull, "dee")
+    assert eventually(world, lambda: world.deployed("prod_web") == "a=2")
+    one_comment_and_one_deploy(world, pull)
+
+
+def test_a_transferred_repositorys_changes_go_on_under_the_name_that_the_operator_lists(world: Any) -> None:
+    pull = world.pull({"prod/web/wanted": "a=2\n"})
+    world.repo.move("acme/platform")
+    assert not eventually(world, lambda: world.gate(pull) == "success", steps=3)
+
+    world.config.write_text(world.config.read_text().replace("/acme/infra", "/acme/platform"))
+    world.reload()
+    world.repo_ref = RepoRef(world.kind, "acme/platform")
+    world.push(pull, {"prod/web/wanted": "a=3\n"})
+    assert eventually(world, lambda: shown(world, pull))
+    world.approve(pull, "bo")
+    world.merge(pull, "dee")
+    assert eventually(world, lambda: world.deployed("prod_web") == "a=3")
     one_comment_and_one_deploy(world, pull)
