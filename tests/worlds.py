@@ -259,6 +259,10 @@ class World:
             assert count < 2000
         return count
 
+    def without_webhooks(self) -> None:
+        """From now on the host tells nothing."""
+        self.forge.trouble.lose_deliveries = 10_000
+
     def poll(self) -> int:
         marked = poll(self.services, self.repo_ref)
         self.settle()

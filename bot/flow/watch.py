@@ -9,7 +9,7 @@ import logging
 from datetime import datetime, timedelta
 
 from bot.core.config.server import rules_for
-from bot.core.errors import HostError
+from bot.core.errors import HostBusy, HostError
 from bot.core.model import ChangeRef, HostFacts, RepoRef
 from bot.flow.gather import default_branch, head_setting
 from bot.flow.perform import wants
@@ -104,6 +104,8 @@ def _report(services: Services, repo: RepoRef, key: str, title: str, body: str) 
 
 
 SAME_MOMENT = timedelta(seconds=2)
+WATCH_EVERY = timedelta(minutes=10)
+"""A fetch costs both sides more than a listing: while no change moved, branches are looked at this often."""
 OVERLAP = timedelta(minutes=2)
 """Listings are asked for a little further back than the last one, as hosts' clocks and indexes lag."""
 
@@ -124,8 +126,14 @@ def _moved(facts: HostFacts, stub: ChangeStub) -> bool:
     return facts.read_at is None or stub.updated_at >= facts.read_at - SAME_MOMENT
 
 
+def _unwatched(services: Services, repo: RepoRef, now: datetime) -> bool:
+    """Nobody looked at the branches for so long that something may have been pushed straight to one."""
+    last = services.store.setting(f"watched:{repo}")
+    return last is None or now - datetime.fromisoformat(last) >= WATCH_EVERY
+
+
 def poll(services: Services, repo: RepoRef) -> int:
-    """Find what moved without a webhook telling; the number of changes marked."""
+    """Find what moved without a webhook telling; the number of changes marked. Raises HostBusy."""
     host = services.hosts.get(repo.host)
     rules = rules_for(services.settings, repo)
     if host is None or rules is None:
@@ -148,8 +156,12 @@ def poll(services: Services, repo: RepoRef) -> int:
                 marked += 1
         if any(environment.required_checks for environment in services.settings.environments.values()):
             marked += _mark_waiting(services, repo)
-        for branch in rules.branches or (default_branch(services, host, repo),):
-            watch_branch(services, repo, branch)
+        if marked or _unwatched(services, repo, now):
+            for branch in rules.branches or (default_branch(services, host, repo),):
+                watch_branch(services, repo, branch)
+            services.store.put_setting(f"watched:{repo}", now.isoformat())
+    except HostBusy:
+        raise
     except HostError as error:
         log.warning("polling %s: %s", repo, error)
         return 0

@@ -154,6 +154,11 @@ class PullStory:
         return self._pull.head_sha
 
     @property
+    def head_ref(self) -> str:
+        """The branch it proposes."""
+        return self._pull.head_ref
+
+    @property
     def base_ref(self) -> str:
         """The branch it is meant for."""
         return self._pull.base_ref

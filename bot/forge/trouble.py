@@ -50,7 +50,7 @@ class Trouble:
         self.cut_answers = 0
         self.stale_reads = 0
         self._seen: OrderedDict[tuple[str, str], tuple[bytes, int, list[tuple[str, str]]]] = OrderedDict()
-        self._used: dict[str, int] = {}
+        self._used: dict[str, tuple[int, int]] = {}
 
     def fail_next(self, times: int = 1, status: int = 502, path_contains: str = "") -> None:
         """Answer the next requests (whose path contains a word) with a server error and do nothing."""
@@ -112,22 +112,25 @@ class Trouble:
         data, status, headers = kept
         return Response(data, status, headers)
 
-    def spend(self, login: str) -> tuple[int, int]:
-        """Count one request against somebody's limit: (used, limit)."""
+    def spend(self, login: str, window: int = 0) -> tuple[int, int]:
+        """Count one request against somebody's limit, which each window has anew: (used, limit)."""
         with self._lock:
-            self._used[login] = self._used.get(login, 0) + 1
-            return self._used[login], self.rate_limit
+            last, used = self._used.get(login, (window, 0))
+            used = used + 1 if last == window else 1
+            self._used[login] = (window, used)
+            return used, self.rate_limit
 
     def give_back(self, login: str) -> int:
         """A 304 costs nothing: take one request back and give what is used."""
         with self._lock:
-            self._used[login] = max(0, self._used.get(login, 0) - 1)
-            return self._used[login]
+            window, used = self._used.get(login, (0, 0))
+            self._used[login] = (window, max(0, used - 1))
+            return self._used[login][1]
 
     def used(self, login: str) -> int:
-        """Requests counted against somebody's limit."""
+        """Requests counted against somebody's limit in the last window that saw one."""
         with self._lock:
-            return self._used.get(login, 0)
+            return self._used.get(login, (0, 0))[1]
 
     def note(self, request: Request) -> None:
         """Remember a request; the oldest are forgotten."""

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
 
+from bot.core.errors import HostBusy
 from bot.ports import Budget
 
 Item = TypeVar("Item")
 
 SHARE: Final = 5
 """Sweeps take at most one part in five of what the host allows within one window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How many items were swept, and the seconds that the host then wanted to be left alone for."""
+
+    count: int
+    wait: float = 0.0
 
 
 class Allowance:
@@ -24,19 +34,23 @@ class Allowance:
         self._spent = 0
         self._next = 0
 
-    def spend(self, items: Sequence[Item], sweep: Callable[[Item], object]) -> int:
-        """Sweep one item after the other while there is something left, and next time go on where this ended; how
-        many were swept."""
-        for count in range(len(items)):
+    def spend(self, items: Sequence[Item], sweep: Callable[[Item], object], most: int | None = None) -> Swept:
+        """Sweep at most so many items, one after the other, while there is something left and the host is not busy;
+        next time go on where this ended."""
+        wanted = len(items) if most is None else most
+        for count in range(wanted):
             before = self._budget()
             if self._used_up(before):
-                return count
-            self._next = (self._next + 1) % len(items)
+                return Swept(count)
+            at, self._next = self._next % len(items), (self._next + 1) % len(items)
             try:
-                sweep(items[self._next - 1])
+                sweep(items[at])
+            except HostBusy as busy:
+                self._next = at
+                return Swept(count, busy.retry_after)
             finally:
                 self._note(before, self._budget())
-        return len(items)
+        return Swept(wanted)
 
     def _used_up(self, budget: Budget) -> bool:
         if budget.resets_at != self._window:

@@ -26,6 +26,8 @@ EVERY = 1.0
 
 LEAD = timedelta(seconds=15)
 RETENTION_EVERY = timedelta(hours=1)
+PATIENCE = 300.0
+"""Seconds that a round of polling waits for a busy host; a longer pause ends it, and the next begins there."""
 
 
 def sweep(services: Services, environments: Sequence[str] | None = None) -> None:
@@ -110,16 +112,35 @@ class Sweeper:
 
         def work() -> None:
             services = self._services
-            if not services.store.lead(f"poll:{name}", services.identity, services.clock.now(), LEAD):
-                return
-            repositories = listed_repositories(services.settings, name)
-            swept = allowance.spend(repositories, lambda repo: poll(services, repo))
-            if swept < len(repositories):
-                log.warning(
-                    "poll-%s: a fifth of the host's rate budget is spent; %d of %d repositories wait for the next",
-                    name,
-                    len(repositories) - swept,
-                    len(repositories),
-                )
+            if services.store.lead(f"poll:{name}", services.identity, services.clock.now(), LEAD):
+                poll_all(services, name, allowance, lambda seconds: not self._stop.wait(seconds))
 
         return work
+
+
+def _until_more(services: Services, name: str) -> float:
+    """Seconds until the host's next window of calls begins; 0 when it does not say."""
+    resets_at = services.hosts[name].budget().resets_at
+    return (resets_at - services.clock.now()).total_seconds() + 1.0 if resets_at is not None else 0.0
+
+
+def poll_all(services: Services, name: str, allowance: Allowance, pause: Callable[[float], bool]) -> int:
+    """One round over a host's repositories, as far as the allowance goes; how many were polled.
+
+    ``pause`` waits so many seconds; False when there is no time for that.
+    """
+    repositories, swept = listed_repositories(services.settings, name), 0
+    while swept < len(repositories):
+        part = allowance.spend(repositories, lambda repo: poll(services, repo), len(repositories) - swept)
+        swept += part.count
+        wait = part.wait or _until_more(services, name)
+        if swept == len(repositories) or not 0 < wait <= PATIENCE or not pause(wait):
+            break
+    if swept < len(repositories):
+        log.warning(
+            "poll-%s: no more of the host's rate budget, or patience; %d of %d repositories wait for the next",
+            name,
+            len(repositories) - swept,
+            len(repositories),
+        )
+    return swept

@@ -267,20 +267,6 @@ def test_in_observe_mode_nothing_is_said(make_world: Callable[..., Any]) -> None
     assert world.run_states(pull, RunKind.PLAN) == [("prod-web", "succeeded")]
 
 
-def test_polling_alone_finds_changes_comments_and_merges(world: Any) -> None:
-    world.forge.trouble.lose_deliveries = 10_000
-    world.repo.commit("topic-1", files={"dev/web/wanted": "a=2\n"}, author="dee")
-    pull = world.repo.open_pull("A change", head="topic-1", author="dee")
-    world.poll()
-    assert world.gate(pull) == "success"
-
-    pull.comment("dee", "/merge")
-    world.poll()
-    world.poll()
-    assert pull.state == "merged"
-    assert world.deployed("dev_web") == "a=2"
-
-
 def test_a_broken_configuration_names_every_problem_and_plans_nothing(world: Any) -> None:
     broken = world.text.replace("tool: command", "tool: comand", 1) + "oops: 1\n"
     pull = world.pull({".headgate.yaml": broken})

@@ -226,3 +226,23 @@ def test_a_hold_and_a_label_change_nothing_but_what_they_say(world: Any) -> None
     world.merge(pull, "dee")
     assert world.deployed("dev_web") == "a=2"
     assert [state for _, state in world.run_states(pull, RunKind.PLAN)] == ["succeeded"]
+
+
+def test_polling_alone_ends_where_webhooks_do(world: Any) -> None:
+    world.without_webhooks()
+    pull = world.pull({"prod/web/wanted": "a=2\n"})
+    world.poll()
+    assert substance(world.face(pull)) == FACE
+    world.approve(pull, "bo")
+    world.poll()
+    assert world.gate(pull) == "success"
+    world.say(pull, "cy", world.command("hold wait"))
+    world.poll()
+    assert world.gate(pull) == "pending"
+    world.say(pull, "cy", world.command("unhold"))
+    world.poll()
+    world.say(pull, "dee", world.command("merge"))
+    for _ in range(2):  # the word, and what it did
+        world.poll()
+    assert world.deployed("prod_web") == "a=2"
+    assert "Deployed by merge" in world.face(pull)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from bot.core.errors import HostBusy
 from bot.ports import Budget
-from bot.work.allowance import Allowance
+from bot.work.allowance import Allowance, Swept
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 REPOSITORIES = ("a", "b", "c")
@@ -29,12 +30,12 @@ class Host:
 def test_no_more_than_a_fifth_is_taken_and_each_has_its_turn() -> None:
     host = Host()
     allowance = Allowance(lambda: host.budget)
-    rounds = [allowance.spend(REPOSITORIES, host.sweep) for _ in range(3)]
+    rounds = [allowance.spend(REPOSITORIES, host.sweep).count for _ in range(3)]
     assert rounds == [3, 2, 0]
     assert host.swept == ["a", "b", "c", "a", "b"]
 
     host.budget = Budget(100, 100, NOON + timedelta(hours=1))
-    assert allowance.spend(REPOSITORIES, host.sweep) == 3
+    assert allowance.spend(REPOSITORIES, host.sweep) == Swept(3)
     assert host.swept[5:] == ["c", "a", "b"], "it goes on where it ended"
 
 
@@ -42,14 +43,29 @@ def test_answers_that_cost_nothing_are_not_counted() -> None:
     host = Host()
     allowance = Allowance(lambda: host.budget)
     for _ in range(50):
-        assert allowance.spend(REPOSITORIES, lambda each: host.sweep(each, 0)) == 3
+        assert allowance.spend(REPOSITORIES, lambda each: host.sweep(each, 0)) == Swept(3)
 
 
 def test_a_host_that_tells_no_budget_is_swept_as_configured() -> None:
     host = Host(None)
     allowance = Allowance(lambda: host.budget)
     for _ in range(50):
-        assert allowance.spend(REPOSITORIES, host.sweep) == 3
+        assert allowance.spend(REPOSITORIES, host.sweep) == Swept(3)
+
+
+def test_a_busy_host_is_left_alone_and_gone_on_with_where_it_was() -> None:
+    host = Host(None)
+    allowance, busy = Allowance(lambda: host.budget), ["b"]
+
+    def sweep(repository: str) -> None:
+        if repository in busy:
+            raise HostBusy("wait", 7)
+        host.sweep(repository)
+
+    assert allowance.spend(REPOSITORIES, sweep) == Swept(1, 7)
+    busy.clear()
+    assert allowance.spend(REPOSITORIES, sweep, 2) == Swept(2)
+    assert host.swept == ["a", "b", "c"]
 
 
 def test_what_a_failing_sweep_cost_is_counted() -> None:
@@ -69,4 +85,4 @@ def test_what_a_failing_sweep_cost_is_counted() -> None:
 
 
 def test_nothing_to_sweep_is_no_error() -> None:
-    assert Allowance(Budget).spend((), print) == 0
+    assert Allowance(Budget).spend((), print) == Swept(0)

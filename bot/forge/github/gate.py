@@ -75,14 +75,14 @@ def _answer(state: State, route: Route, parts: dict[str, Any], login: list[str])
             return _error(401, found)
         actor, app = found
         login.append(actor.login)
-        used, limit = state.trouble.spend(actor.login)
+        used, limit = state.trouble.spend(actor.login, next_hour(state.now()))
         if used > limit:
             answer = _error(403, f"API rate limit exceeded for {actor.login}.")
         else:
             answer = _handled(state, route, parts, actor, app)
     if answer.status_code == 304:
         used = state.trouble.give_back(actor.login)
-    _limit_headers(answer, min(used, limit), limit)
+    _limit_headers(answer, min(used, limit), limit, next_hour(state.now()))
     return answer
 
 
@@ -185,11 +185,11 @@ def _conditional(answer: Response) -> None:
         answer.set_data(b"")
 
 
-def _limit_headers(answer: Response, used: int, limit: int) -> None:
+def _limit_headers(answer: Response, used: int, limit: int, reset: int) -> None:
     answer.headers["X-RateLimit-Limit"] = str(limit)
     answer.headers["X-RateLimit-Used"] = str(used)
     answer.headers["X-RateLimit-Remaining"] = str(max(0, limit - used))
-    answer.headers["X-RateLimit-Reset"] = str(next_hour())
+    answer.headers["X-RateLimit-Reset"] = str(reset)
     answer.headers["X-RateLimit-Resource"] = "core"
     answer.headers["X-GitHub-Media-Type"] = "github.v3; format=json"
 

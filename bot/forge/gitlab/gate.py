@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-import time
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
@@ -100,13 +100,13 @@ def _answer(state: State, router: Router, login: list[str]) -> Response:
         if actor is None:
             return _json({"message": "401 Unauthorized"}, 401)
         login.append(actor.login)
-        used, limit = state.trouble.spend(actor.login)
+        used, limit = state.trouble.spend(actor.login, _reset(state.now()))
         if used > limit:
             answer = _refusal(Blow(429, ""))
-            answer.headers["Retry-After"] = str(_reset() - int(time.time()))
+            answer.headers["Retry-After"] = str(_reset(state.now()) - int(state.now().timestamp()))
         else:
             answer = _handled(state, router, actor)
-        _limit_headers(answer, used, limit)
+        _limit_headers(answer, used, limit, _reset(state.now()))
         return answer
 
 
@@ -220,16 +220,16 @@ def _json(body: object, status: int) -> Response:
     return Response(json.dumps(body, ensure_ascii=False, separators=(",", ":")), status, mimetype="application/json")
 
 
-def _reset() -> int:
-    return (int(time.time()) // 60 + 1) * 60
+def _reset(now: datetime) -> int:
+    return (int(now.timestamp()) // 60 + 1) * 60
 
 
-def _limit_headers(answer: Response, used: int, limit: int) -> None:
+def _limit_headers(answer: Response, used: int, limit: int, reset: int) -> None:
     answer.headers["RateLimit-Limit"] = str(limit)
     answer.headers["RateLimit-Name"] = "throttle_authenticated_api"
     answer.headers["RateLimit-Observed"] = str(used)
     answer.headers["RateLimit-Remaining"] = str(max(0, limit - used))
-    answer.headers["RateLimit-Reset"] = str(_reset())
+    answer.headers["RateLimit-Reset"] = str(reset)
 
 
 def _number(name: str, default: int) -> int:

@@ -7,7 +7,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Final
 
-MOST: Final = 2000
+MOST: Final = 20_000
+"""Two listings of each of thousands of repositories that are polled, and what is read of their changes."""
 MOST_BYTES: Final = 32 * 2**20
 
 

@@ -99,6 +99,9 @@ class GiteaWorld(World):
     def make_branch(self, name: str) -> None:
         self.ground.call("POST", "/branches", {"new_branch_name": name, "old_branch_name": "main"})
 
+    def without_webhooks(self) -> None:
+        assert not self.by_webhooks
+
     def settle(self, rounds: int = ROUNDS) -> None:
         """Read again what moved, and work; by webhooks, wait for them instead: see ``comes``."""
         for _ in range(0 if self.by_webhooks else rounds):

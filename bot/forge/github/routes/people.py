@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from datetime import datetime
 
 from bot.forge.github.call import Call, Page, Result, Route
 from bot.forge.github.shapes import people, repository
@@ -116,15 +116,15 @@ def collaborators(call: Call) -> Result:
 def rate_limit(call: Call) -> Result:
     """``GET /rate_limit``."""
     used = call.state.trouble.used(call.actor.login)
-    limit = call.state.trouble.rate_limit
-    core = {"limit": limit, "used": used, "remaining": max(0, limit - used), "reset": next_hour()}
-    search = {"limit": 30, "used": 0, "remaining": 30, "reset": next_hour()}
+    limit, reset = call.state.trouble.rate_limit, next_hour(call.state.now())
+    core = {"limit": limit, "used": used, "remaining": max(0, limit - used), "reset": reset}
+    search = {"limit": 30, "used": 0, "remaining": 30, "reset": reset}
     return {"resources": {"core": core, "search": search}, "rate": core}
 
 
-def next_hour() -> int:
+def next_hour(now: datetime) -> int:
     """When limits start anew, in seconds since the epoch."""
-    return (int(time.time()) // 3600 + 1) * 3600
+    return (int(now.timestamp()) // 3600 + 1) * 3600
 
 
 ROUTES = (

@@ -1,0 +1,192 @@
+"""Prints what polling alone costs of a host's rate budget: 1,000 repositories, 300 open changes, some hours of work.
+
+Nothing tells Headgate anything: no webhook is set up. The local host counts calls as GitHub does (5,000 an hour, what
+did not change is free) or as GitLab.com does (2,000 a minute); the hours are simulated. Every five minutes four
+people push and one opens a change. Wanted: at most a fifth of the budget in every window, and everything that people
+did is seen within the hour.
+
+``python bench/polling.py [--repositories N] [--changes N] [--hours N]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+
+import machine
+from worlds import Hours
+
+from bot.core.model import ChangeRef, RepoRef
+from bot.forge import Forge, PullStory
+from bot.queues.inprocess import InProcessQueue
+from bot.wiring import Wiring
+from bot.work.allowance import Allowance
+from bot.work.jobs import Jobs
+from bot.work.sweeps import poll_all, sweep
+
+SHARE = 0.2
+EVERY = timedelta(minutes=5)
+LIMITS = {"github": (5000, 3600), "gitlab": (2000, 60)}
+"""Calls, and the seconds of their window."""
+SERVER = """\
+version: 1
+data: {data}
+hosts: {{{host}: {{url: "{url}", token_file: token, poll: 5m}}}}
+limits: {{runs: 1}}
+"""
+
+
+@dataclass
+class Told:
+    """What one host's hours came to. ``shares`` of the budget, per window; ``late`` in minutes until it was seen."""
+
+    host: str
+    calls: int = 0
+    free: int = 0
+    shares: list[float] = field(default_factory=list)
+    late: list[float] = field(default_factory=list)
+    unseen: int = 0
+    seconds: float = 0.0
+
+
+class Installation:
+    """Headgate beside a host with many repositories, none of which tells it anything."""
+
+    def __init__(self, folder: Path, host: str, repositories: int) -> None:
+        self.host, self.hours = host, Hours()
+        self.used: dict[int, int] = {}
+        self.forge = Forge(folder / "git", self.hours.now, face=host)
+        self.forge.start()
+        self.forge.trouble.rate_limit = LIMITS[host][0]
+        self.forge.add_user("dee")
+        self.forge.add_user("bo")
+        (folder / "token").write_text(self.forge.add_user("acme-bot"))
+        self.forge.add_org("acme")
+        people = {"dee": "write", "bo": "write", "acme-bot": "admin"}
+        files = {".headgate.yaml": "version: 1\nprojects: []\n"}
+        names = [f"acme/r{each}" for each in range(repositories)]
+        self.repos = [self.forge.create_repo(each, files=files, permissions=people) for each in names]
+        config = folder / "headgate-server.yaml"
+        listed = "".join(f"  - {{match: {host}/{each}, branches: [main]}}\n" for each in names)
+        text = SERVER.format(data=folder / "data", host=host, url=self.forge.api_url)
+        config.write_text(f"{text}repositories:\n{listed}")
+        self.wiring = Wiring(config, clock=self.hours)
+        self.store = self.wiring.store()
+        self.store.migrate()
+        self.queue = InProcessQueue()
+        self.services = self.wiring.services(self.queue, self.store)
+        self.jobs = Jobs(self.services, None)
+        self.allowance = Allowance(self.services.hosts[host].budget)
+
+    def round(self) -> None:
+        """Poll as far as the allowance goes, then do what that found."""
+        poll_all(self.services, self.host, self.allowance, self.pause)
+        sweep(self.services)
+        while (job := self.queue.take(("short",), 0)) is not None:
+            self.jobs(*job)
+
+    def pause(self, seconds: float) -> bool:
+        """Simulated time passes."""
+        self.note()
+        self.hours.ahead += timedelta(seconds=seconds)
+        return True
+
+    def note(self) -> None:
+        """Remember what the present window of the limit has seen of us."""
+        self.used[int(self.hours.now().timestamp()) // LIMITS[self.host][1]] = self.forge.trouble.used("acme-bot")
+
+    def sees(self, repo: int, pull: PullStory) -> bool:
+        """Whether Headgate knows the change as it is now."""
+        row = self.store.change(ChangeRef(RepoRef(self.host, f"acme/r{repo}"), pull.number))
+        host = row.memory.host if row is not None else None
+        return host is not None and host.change.head_sha == pull.head_sha
+
+    def stop(self) -> None:
+        self.forge.stop()
+        self.wiring.mirrors_close()
+        self.store.close()
+
+
+def opened(there: Installation, repo: int, number: int) -> PullStory:
+    """Somebody opens a change."""
+    story, branch = there.repos[repo], f"topic-{number}"
+    story.commit(branch, files={"docs/readme.md": f"{number}\n"}, author="dee", message="A change")
+    return story.open_pull("A change", head=branch, author="dee")
+
+
+def told(folder: Path, host: str, repositories: int, changes: int, hours: float) -> Told:
+    """All hours of one host: first everything is found, then people work."""
+    there, found = Installation(folder, host, repositories), Told(host)
+    started = time.perf_counter()
+    try:
+        pulls = [(each % repositories, opened(there, each % repositories, each)) for each in range(changes)]
+        waiting = [(there.hours.now(), *each) for each in pulls]
+        end = there.hours.now() + timedelta(hours=hours)
+        turn, due = 0, there.hours.now()
+        there.forge.trouble.forget_requests()
+        while there.hours.now() < end:
+            if there.hours.now() >= due:
+                due += EVERY
+                waiting += work(there, pulls, turn)
+                turn += 1
+            there.round()
+            there.note()
+            now = there.hours.now()
+            found.late += [(now - at).total_seconds() / 60 for at, *each in waiting if there.sees(*each)]
+            waiting = [each for each in waiting if not there.sees(*each[1:])]
+            there.hours.ahead += EVERY
+        made = [each for each in there.forge.trouble.requests("api") if each.login == "acme-bot"]
+        found.free = sum(1 for each in made if each.status == 304)
+        found.calls = len(made) - found.free
+        found.shares = [used / LIMITS[host][0] for used in there.used.values()]
+        found.unseen = sum(1 for at, *_ in waiting if end - at > timedelta(hours=1))
+    finally:
+        found.seconds = time.perf_counter() - started
+        there.stop()
+    return found
+
+
+def work(there: Installation, pulls: list[tuple[int, PullStory]], turn: int) -> list[tuple[datetime, int, PullStory]]:
+    """Five minutes of people: some push, one opens another change."""
+    chosen = [pulls[(turn * 7 + each * 31) % len(pulls)] for each in range(4)]
+    for number, (repo, pull) in enumerate(chosen):
+        there.repos[repo].commit(
+            pull.head_ref, files={"docs/readme.md": f"{turn}.{number}\n"}, author="dee", message="more"
+        )
+    repo = turn * 13 % len(there.repos)
+    pulls.append((repo, opened(there, repo, 100_000 + turn)))
+    now = there.hours.now()
+    return [(now, *each) for each in (*dict.fromkeys(chosen), pulls[-1])]
+
+
+def main() -> int:
+    """A line per host; exit code 1 when a goal is missed."""
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--repositories", type=int, default=1000)
+    words.add_argument("--changes", type=int, default=300)
+    words.add_argument("--hours", type=float, default=3.0)
+    words.add_argument("hosts", nargs="*", default=list(LIMITS))
+    given = words.parse_args()
+    machine.say()
+    print(f"{'':<8}{'calls':>9}{'free':>9}{'of a window':>13}{'seen, min':>12}{'latest':>8}{'unseen':>8}{'took':>8}")
+    missed = False
+    for host in given.hosts:
+        with tempfile.TemporaryDirectory(prefix="headgate-polling-") as name:
+            row = told(Path(name), host, given.repositories, given.changes, given.hours)
+        late, most = sorted(row.late) or [0.0], max(row.shares)
+        missed = missed or most > SHARE or row.unseen > 0
+        seen = f"{late[len(late) // 2]:>12.1f}{late[-1]:>8.1f}{row.unseen:>8}"
+        print(f"{host:<8}{row.calls:>9,}{row.free:>9,}{most:>13.1%}{seen}{row.seconds:>7.0f}s", flush=True)
+    return int(missed)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
