@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from bot.hosts.features import Answer, Feature
+from bot.hosts.gitea import inbox as gitea
 from bot.hosts.gitea.features import FEATURES as GITEA
 from bot.hosts.gitea.reports import COMMENT_LIMIT as GITEA_LIMIT
+from bot.hosts.github import inbox as github
 from bot.hosts.github.features import FEATURES as GITHUB
 from bot.hosts.github.host import COMMENT_LIMIT as GITHUB_LIMIT
+from bot.hosts.gitlab import inbox as gitlab
 from bot.hosts.gitlab.features import FEATURES as GITLAB
 from bot.hosts.gitlab.reports import COMMENT_LIMIT as GITLAB_LIMIT
 
@@ -34,6 +37,15 @@ Whether a host does as this table says is tried by the [contract](../tests/contr
 adapter is held to: on the local Git host, which speaks GitHub's and GitLab's API, and on a real Gitea.
 """
 
+EVENTS: Final = """
+## Webhooks
+
+A webhook only hints: whatever it says, the host is asked before anything is decided. Every other event is ignored.
+
+| event | |
+|---|---|
+"""
+
 
 def page() -> str:
     """The whole document."""
@@ -42,7 +54,24 @@ def page() -> str:
         f"| {feature.value} | {' | '.join(_cell(each[feature]) for each in COLUMNS.values())} |\n"
         for feature in Feature
     )
-    return HEAD + "".join(rows) + limits + TAIL
+    return HEAD + "".join(rows) + limits + TAIL + _events()
+
+
+def _events() -> str:
+    """Which webhooks are used, and which say nothing and why."""
+    text = EVENTS
+    hosts: tuple[tuple[str, tuple[str, ...], Mapping[str, str]], ...] = (
+        ("GitHub", github.UNDERSTOOD, {}),
+        ("GitLab", gitlab.UNDERSTOOD, gitlab.IGNORED),
+        ("Gitea, Forgejo", gitea.UNDERSTOOD, gitea.IGNORED),
+    )
+    for name, used, ignored in hosts:
+        why: dict[str, list[str]] = {}
+        for event, reason in ignored.items():
+            why.setdefault(reason, []).append(f"`{event}`")
+        rest = "".join(f"| {', '.join(events)} | {reason} |\n" for reason, events in why.items())
+        text += f"| **{name}**: {', '.join(f'`{event}`' for event in used)} | used |\n{rest}"
+    return text
 
 
 def _cell(answer: Answer) -> str:

@@ -177,3 +177,5 @@ _DECODERS: Final[Mapping[str, tuple[msgspec.json.Decoder[Any], Callable[[Whose, 
     "push": (msgspec.json.Decoder(PushEvent), _push),
     "status": (msgspec.json.Decoder(StatusEvent), _status),
 }
+UNDERSTOOD: Final = tuple(sorted(_DECODERS))
+"""Events that may concern a change."""

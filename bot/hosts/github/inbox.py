@@ -216,3 +216,7 @@ def _payload(kind: str, body: bytes) -> bytes:
     if name != b"payload" or b"&" in value:
         raise MalformedDelivery("the form is not GitHub's, which has one field: payload")
     return unquote_to_bytes(value.replace(b"+", b" "))
+
+
+UNDERSTOOD: Final = tuple(sorted(_DECODERS))
+"""Events that may concern a change."""

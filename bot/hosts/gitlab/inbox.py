@@ -52,8 +52,27 @@ IGNORED: Final[Mapping[str, str]] = {
     "vulnerability": "findings of scanners are no change",
     "wiki_page": "a wiki is not deployed",
     "work_item": "a work item is no change",
+    **dict.fromkeys(
+        (
+            *("user_add_to_group", "user_remove_from_group", "user_update_for_group"),
+            *("user_access_request_to_group", "user_access_request_denied_for_group"),
+            *("user_add_to_team", "user_remove_from_team", "user_update_for_team"),
+        ),
+        "who may do what is asked when it matters",
+    ),
+    **dict.fromkeys(
+        (
+            *("project_create", "project_destroy", "project_rename", "project_transfer", "project_update"),
+            *("subgroup_create", "subgroup_destroy", "group_create", "group_destroy", "group_rename"),
+        ),
+        "the operator says which repositories there are",
+    ),
+    **dict.fromkeys(
+        ("user_create", "user_destroy", "user_rename", "user_failed_login", "key_create", "key_destroy"),
+        "accounts are the server's affair",
+    ),
 }
-"""Kinds of events that say nothing to us, and why. Those of members, groups and projects have no kind."""
+"""Kinds of events that say nothing to us, and why; the last three groups have an ``event_name`` for a kind."""
 
 INDIFFERENT: Final = frozenset(
     {"assignees", "milestone_id", "time_estimate", "total_time_spent", "time_change"}
@@ -201,3 +220,5 @@ _DECODERS: Final[Mapping[str, tuple[msgspec.json.Decoder[Any], Callable[[Whose, 
     "pipeline": (msgspec.json.Decoder(PipelineEvent), _pipeline),
     "build": (msgspec.json.Decoder(JobEvent), _job),
 }
+UNDERSTOOD: Final = tuple(sorted(_DECODERS))
+"""Events that may concern a change."""
