@@ -354,6 +354,11 @@ class World:
         """Our short comments."""
         return [each.body for each in pull.comments if "story:say:" in each.body.partition("\n")[0]]
 
+    def writes(self) -> int:
+        """How often our account altered something on the host."""
+        made = self.forge.trouble.requests("api")
+        return sum(1 for each in made if each.login == "acme-bot" and each.method != "GET")
+
     def memory(self, pull: PullStory) -> Memory:
         row = self.store.change(ChangeRef(self.repo_ref, pull.number))
         assert row is not None

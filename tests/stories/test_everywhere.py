@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hosts.gitea.swagger import problems
 from hosts.gitea.world import GiteaWorld
 from worlds import World
 
+from bot.cli import cli
 from bot.core.runs import RunKind
 
 THOROUGH = pytest.mark.thorough
@@ -246,3 +248,26 @@ def test_polling_alone_ends_where_webhooks_do(world: Any) -> None:
         world.poll()
     assert world.deployed("prod_web") == "a=2"
     assert "Deployed by merge" in world.face(pull)
+
+
+def test_setup_shows_what_it_would_change_changes_just_that_and_nothing_the_second_time(world: Any) -> None:
+    there = world.config.read_text().replace("pages:", 'public_url: "http://headgate.example", pages:')
+    world.config.write_text(there)
+    words = ["setup", world.repo_ref.host, world.repo_ref.path, "--config", str(world.config)]
+
+    def said(*more: str) -> list[str]:
+        result = CliRunner().invoke(cli, [*words, *more])
+        assert result.exit_code == 0, result.output
+        return list(result.output.splitlines())
+
+    before = world.writes()
+    shown = said("--dry-run")
+    assert world.writes() == before, "nothing was done"
+    (change,) = (each for each in shown if each.startswith("+"))
+    assert "webhook to http://headgate.example/webhooks/" in change
+    assert said("--yes")[: len(shown) - 1] == shown[:-1], "what is done is what was shown"
+    assert world.writes() > before
+
+    done = world.writes()
+    assert said("--yes")[-1] == "everything is set up; nothing to change"
+    assert world.writes() == done

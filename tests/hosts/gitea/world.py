@@ -125,6 +125,9 @@ class GiteaWorld(World):
 
     # ----------------------------------------------------------------------------------------- looking
 
+    def writes(self) -> int:
+        return sum(1 for each in self.ground.wire.exchanges if each.method != "GET")
+
     def gate(self, pull: Any) -> str:
         return str(pull.statuses().get("headgate/gate", {}).get("status", ""))
 
