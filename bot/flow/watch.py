@@ -106,6 +106,8 @@ def _report(services: Services, repo: RepoRef, key: str, title: str, body: str) 
 SAME_MOMENT = timedelta(seconds=2)
 WATCH_EVERY = timedelta(minutes=10)
 """A fetch costs both sides more than a listing: while no change moved, branches are looked at this often."""
+LIST_EVERY = timedelta(hours=1)
+"""What moved is asked for, and now and then all that is open, should something have been missed after all."""
 OVERLAP = timedelta(minutes=2)
 """Listings are asked for a little further back than the last one, as hosts' clocks and indexes lag."""
 
@@ -126,10 +128,10 @@ def _moved(facts: HostFacts, stub: ChangeStub) -> bool:
     return facts.read_at is None or stub.updated_at >= facts.read_at - SAME_MOMENT
 
 
-def _unwatched(services: Services, repo: RepoRef, now: datetime) -> bool:
-    """Nobody looked at the branches for so long that something may have been pushed straight to one."""
-    last = services.store.setting(f"watched:{repo}")
-    return last is None or now - datetime.fromisoformat(last) >= WATCH_EVERY
+def _overdue(services: Services, name: str, now: datetime, every: timedelta) -> bool:
+    """Whether something was last done so long ago that it is done again."""
+    last = services.store.setting(name)
+    return last is None or now - datetime.fromisoformat(last) >= every
 
 
 def poll(services: Services, repo: RepoRef) -> int:
@@ -139,11 +141,13 @@ def poll(services: Services, repo: RepoRef) -> int:
     if host is None or rules is None:
         return 0
     name = f"polled:{repo}"
-    last = services.store.setting(name)
     now = services.clock.now()
-    since = datetime.fromisoformat(last) - OVERLAP if last else None
+    last = services.store.setting(name)
+    whole = last is None or _overdue(services, f"listed:{repo}", now, LIST_EVERY)
     try:
-        stubs = host.moved_changes(repo, since)
+        stubs = host.moved_changes(repo, None) if whole else ()
+        if last is not None:
+            stubs += host.moved_changes(repo, datetime.fromisoformat(last) - OVERLAP)
         marked = 0
         for stub in stubs:
             row = services.store.change(stub.ref)
@@ -156,7 +160,7 @@ def poll(services: Services, repo: RepoRef) -> int:
                 marked += 1
         if any(environment.required_checks for environment in services.settings.environments.values()):
             marked += _mark_waiting(services, repo)
-        if marked or _unwatched(services, repo, now):
+        if marked or _overdue(services, f"watched:{repo}", now, WATCH_EVERY):
             for branch in rules.branches or (default_branch(services, host, repo),):
                 watch_branch(services, repo, branch)
             services.store.put_setting(f"watched:{repo}", now.isoformat())
@@ -166,4 +170,6 @@ def poll(services: Services, repo: RepoRef) -> int:
         log.warning("polling %s: %s", repo, error)
         return 0
     services.store.put_setting(name, now.isoformat())
+    if whole:
+        services.store.put_setting(f"listed:{repo}", now.isoformat())
     return marked

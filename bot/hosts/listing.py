@@ -16,12 +16,9 @@ Pages = Iterable[list[dict[str, Any]]]
 def moved(
     pages: Callable[[str], Pages], stub: Callable[[dict[str, Any]], ChangeStub | None], since: datetime | None
 ) -> tuple[ChangeStub, ...]:
-    """Open changes, and closed ones updated after ``since``. ``pages`` gives those of a state, ``open`` or
-    ``closed``, latest update first."""
-    found = _stubs(pages("open"), stub, still_open=True, since=None)
-    if since is not None:
-        found += _stubs(pages("closed"), stub, still_open=False, since=since)
-    return newest_first(found)
+    """Open changes; or, after ``since``, whatever was updated. ``pages`` gives those of a state, ``open`` or ``all``,
+    latest update first."""
+    return newest_first(_stubs(pages("open" if since is None else "all"), stub, since))
 
 
 def newest_first(stubs: Iterable[ChangeStub]) -> tuple[ChangeStub, ...]:
@@ -31,13 +28,13 @@ def newest_first(stubs: Iterable[ChangeStub]) -> tuple[ChangeStub, ...]:
 
 
 def _stubs(
-    pages: Pages, make: Callable[[dict[str, Any]], ChangeStub | None], *, still_open: bool, since: datetime | None
+    pages: Pages, make: Callable[[dict[str, Any]], ChangeStub | None], since: datetime | None
 ) -> list[ChangeStub]:
     found: list[ChangeStub] = []
     for page in pages:
         for each in page:
             stub = make(each)
-            if stub is None or stub.open is not still_open:
+            if stub is None or (since is None and not stub.open):
                 continue
             if since is not None and stub.updated_at < since:
                 return found

@@ -68,7 +68,7 @@ class Reader(Protocol):
         ...
 
     def moved_changes(self, repo: RepoRef, since: datetime | None) -> tuple[ChangeStub, ...]:
-        """Open changes, and closed ones updated after ``since``; newest first."""
+        """Open changes; or, after ``since``, whatever was updated, open or not; newest first. One call for a page."""
         ...
 
     def changes_of_commit(self, repo: RepoRef, sha: str) -> tuple[int, ...]:

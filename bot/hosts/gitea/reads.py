@@ -148,7 +148,7 @@ class Reads:
     # ----------------------------------------------------------------------------------------- listings
 
     def moved_changes(self, repo: RepoRef, since: datetime | None) -> tuple[ChangeStub, ...]:
-        """Open changes, and closed ones updated after ``since``; newest first."""
+        """Open changes; or, after ``since``, whatever was updated; newest first."""
 
         def pages(state: str) -> Pages:
             query = urlencode({"state": state, "sort": "recentupdate"})

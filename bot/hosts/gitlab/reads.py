@@ -188,12 +188,11 @@ class Reads:
     # ----------------------------------------------------------------------------------------- listings
 
     def moved_changes(self, repo: RepoRef, since: datetime | None) -> tuple[ChangeStub, ...]:
-        """Open changes, and others updated after ``since``; newest first."""
-        found = [stub for stub in self._stubs(repo, {"state": "opened"}) if stub.open]
-        if since is not None:
-            after = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            found += self._stubs(repo, {"state": "all", "updated_after": after})
-        return newest_first(found)
+        """Open changes; or, after ``since``, whatever was updated; newest first."""
+        if since is None:
+            return newest_first(stub for stub in self._stubs(repo, {"state": "opened"}) if stub.open)
+        after = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return newest_first(self._stubs(repo, {"state": "all", "updated_after": after}))
 
     def _stubs(self, repo: RepoRef, which: Mapping[str, str]) -> list[ChangeStub]:
         query = urlencode({**which, "order_by": "updated_at", "sort": "desc"})
