@@ -89,7 +89,7 @@ class Installation:
         self.queue = InProcessQueue()
         self.services = self.wiring.services(self.queue, self.store)
         self.jobs = Jobs(self.services, None)
-        self.allowance = Allowance(self.services.hosts[host].budget)
+        self.allowance = Allowance(self.services.hosts[host].budget, self.hours.now)
 
     def round(self) -> None:
         """Poll as far as the allowance goes, then do what that found."""

@@ -52,10 +52,25 @@ class CommitTouched:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandPressed:
+    """Somebody pressed a button that the host shows beside our check of a commit: as good as saying ``words``.
+
+    ``id`` is the delivery's; the host shows the button to people who may write alone, which is asked all the same.
+    """
+
+    repo: RepoRef
+    sha: str
+    author: str
+    words: str
+    at: datetime
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ignored:
     """Nothing for us, and why."""
 
     why: str
 
 
-Hint = ChangeTouched | BranchMoved | CommitTouched | Ignored
+Hint = ChangeTouched | BranchMoved | CommitTouched | CommandPressed | Ignored

@@ -6,8 +6,9 @@ import logging
 from typing import assert_never
 
 from bot.core.config.server import rules_for
-from bot.core.events import BranchMoved, ChangeTouched, CommitTouched, Delivery, Hint, Ignored
+from bot.core.events import BranchMoved, ChangeTouched, CommandPressed, CommitTouched, Delivery, Hint, Ignored
 from bot.core.model import ChangeRef
+from bot.flow.requests import pressed_setting, pressed_text
 from bot.flow.services import Services
 from bot.ports import JobKind
 
@@ -34,7 +35,7 @@ def absorb(services: Services, delivery: Delivery) -> None:
     touched = tuple(dict.fromkeys(ref for hint in hints for ref in _touched(services, hint)))
     outcome = "; ".join(_outcome(hint) for hint in hints)[:500] or "ignored: nothing in it"
     for hint in hints:
-        _note_pusher(services, hint)
+        _note(services, hint)
     services.store.absorb(delivery, hints, touched, outcome)
     for ref in touched:
         services.queue.put(JobKind.ADVANCE, str(ref))
@@ -48,7 +49,7 @@ def _touched(services: Services, hint: Hint) -> tuple[ChangeRef, ...]:
     match hint:
         case ChangeTouched(ref=ref):
             return (ref,) if rules_for(services.settings, ref.repo) is not None else ()
-        case CommitTouched(repo=repo, sha=sha):
+        case CommitTouched(repo=repo, sha=sha) | CommandPressed(repo=repo, sha=sha):
             return services.store.change_by_head(repo, sha)
         case BranchMoved() | Ignored():
             return ()
@@ -56,12 +57,15 @@ def _touched(services: Services, hint: Hint) -> tuple[ChangeRef, ...]:
             assert_never(hint)
 
 
-def _note_pusher(services: Services, hint: Hint) -> None:
+def _note(services: Services, hint: Hint) -> None:
+    """Keep what only a delivery tells."""
     match hint:
         case ChangeTouched(ref=ref, head=head, pusher=pusher) if head and pusher:
             services.store.note_pusher(ref.repo, head, pusher)
         case BranchMoved(repo=repo, after=after, pusher=pusher) if after and pusher:
             services.store.note_pusher(repo, after, pusher)
+        case CommandPressed():
+            services.store.put_setting(pressed_setting(hint.repo, hint.sha), pressed_text(hint))
         case _:
             pass
 
@@ -74,6 +78,8 @@ def _outcome(hint: Hint) -> str:
             return f"{repo}@{branch} moved"
         case CommitTouched(repo=repo, sha=sha):
             return f"{repo} {sha[:12]} was reported on"
+        case CommandPressed(repo=repo, sha=sha, author=author, words=words):
+            return f"{repo} {sha[:12]}: {author} pressed {words}"
         case Ignored(why=why):
             return f"ignored: {why}"
         case _:

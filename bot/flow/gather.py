@@ -18,7 +18,7 @@ from bot.core.record import Intent, IntentState, Memory
 from bot.core.rules import RepoRules
 from bot.core.runs import Run, RunState
 from bot.core.snapshot import MergeFact, Quota, Snapshot, TargetFact
-from bot.flow.requests import absorb_comments
+from bot.flow.requests import absorb_comments, absorb_pressed, pressed_setting
 from bot.flow.selecting import Selector, settled
 from bot.flow.services import Services
 from bot.ports import ChangeRow, Host, Mirror, TargetRow
@@ -86,6 +86,8 @@ def _with_host(services: Services, host: Host, row: ChangeRow, now: datetime) ->
         pushers={sha: who for sha, who in pushers.items() if who},
         published=replace(memory.published, pages=pages),
     )
+    pressed = services.store.setting(pressed_setting(row.ref.repo, facts.change.head_sha))
+    memory = absorb_pressed(memory, pressed, now)
     return absorb_comments(memory, services.settings.instance, host.own_login(), now), True
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.core.commands import Malformed, Parsed, Unknown, parse
+from bot.core.events import CommandPressed
 from bot.core.gate import standing_holds
-from bot.core.model import Comment, HostFacts, Permission
+from bot.core.model import Comment, HostFacts, Permission, RepoRef
 from bot.core.record import Command, Judgement, Memory, Request, Verb
 
 KEPT = 200
@@ -44,6 +46,30 @@ def absorb_comments(memory: Memory, instance: str, bot: str, now: datetime) -> M
         return memory
     requests = _remembered(host, (*memory.requests, *_within_quota(memory, host, found)))
     return replace(memory, requests=requests, seen_comment=max(seen, newest, key=_number))
+
+
+def pressed_setting(repo: RepoRef, sha: str) -> str:
+    """Where the last button pressed beside a commit's check is kept until its change is looked at."""
+    return f"pressed:{repo}@{sha}"
+
+
+def pressed_text(hint: CommandPressed) -> str:
+    """The press as it is kept."""
+    return json.dumps([hint.id, hint.author, hint.words, hint.at.isoformat()])
+
+
+def absorb_pressed(memory: Memory, kept: str | None, now: datetime) -> Memory:
+    """Store what a pressed button asks for, once; ``kept`` is what ``pressed_text`` made of it."""
+    host = memory.host
+    if host is None or not kept:
+        return memory
+    press, author, words, at = json.loads(kept)
+    name = f"pressed-{press}.0"
+    if any(request.id == name for request in memory.requests):
+        return memory
+    command = Command(Verb(words))
+    asked = Request(name, author, datetime.fromisoformat(at), host.change.head_sha, command, absorbed_at=now)
+    return replace(memory, requests=_remembered(host, (*memory.requests, *_within_quota(memory, host, [asked]))))
 
 
 def _may_write(host: HostFacts, request: Request) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.forge import merging, pulls, talk
+from bot.forge import merging, pulls, reports, talk
 from bot.forge.faces import FACES, Face
 from bot.forge.gitstore import FileChange
 from bot.forge.model import (
@@ -16,7 +16,7 @@ from bot.forge.model import (
     Review,
     ReviewState,
 )
-from bot.forge.rules import Check, checks_of
+from bot.forge.rules import Check, checks_of, newest_check_runs
 from bot.forge.state import State
 
 
@@ -87,6 +87,13 @@ class PullStory:
         """Merge the base into the head branch and give the new head."""
         with self._state.lock:
             return merging.update_branch(self._state, self._repo, Actor(by), self._pull, None)
+
+    def press(self, by: str, check: str, button: str = "") -> None:
+        """Press "Re-run" of a check run on the head, or the button of that identifier."""
+        with self._state.lock:
+            runs = newest_check_runs(self._repo, self._pull.head_sha)
+            run = next(each for each in runs if each.name == check)
+            reports.press(self._state, self._repo, Actor(by), run, button)
 
     def close(self, by: str) -> None:
         """Close without merging."""

@@ -63,6 +63,8 @@ class CheckRun:
     summary: str | None = None
     text: str | None = None
     annotations: list[Annotation] = field(default_factory=list)
+    actions: tuple[str, ...] = ()
+    """Identifiers of the buttons that the application wants to be shown."""
 
 
 @dataclass(slots=True)

@@ -33,6 +33,7 @@ class RunReport:
     summary: str | None = None
     text: str | None = None
     annotations: Sequence[Annotation] = ()
+    actions: tuple[str, ...] = ()
 
 
 def commit_of(state: State, repo: Repo, name: str) -> str:
@@ -124,10 +125,20 @@ def _apply(state: State, run: CheckRun, report: RunReport) -> None:
         if value is not None:
             setattr(run, name, value)
     run.annotations.extend(report.annotations)
+    run.actions = report.actions
     if report.conclusion is not None:
         run.conclusion, run.status, run.completed_at = report.conclusion, "completed", state.now()
     elif report.status is not None:
         run.conclusion, run.status, run.completed_at = None, report.status, None
+
+
+def press(state: State, repo: Repo, actor: Actor, run: CheckRun, button: str = "") -> None:
+    """Press one of a run's buttons, or "Re-run". Raises Refused for who may not write, and for no such button."""
+    state.require(repo, actor, Role.WRITE)
+    if button and button not in run.actions:
+        raise Refused("Not Found", Refusal.NOT_FOUND)
+    action = "requested_action" if button else "rerequested"
+    state.tell(Happening(Topic.CHECK_RUN, action, repo, actor, run, {"button": button}))
 
 
 def create_deployment(state: State, repo: Repo, actor: Actor, wish: Deployment) -> Deployment:

@@ -28,8 +28,9 @@ class Allowance:
     """Counts what the sweeps of one host took in its present window. Calls that others make meanwhile are counted
     with them, which errs on the careful side; where a host tells no budget there is nothing to keep to."""
 
-    def __init__(self, budget: Callable[[], Budget]) -> None:
+    def __init__(self, budget: Callable[[], Budget], now: Callable[[], datetime]) -> None:
         self._budget = budget
+        self._now = now
         self._window: datetime | None = None
         self._spent = 0
         self._next = 0
@@ -53,7 +54,9 @@ class Allowance:
         return Swept(wanted)
 
     def _used_up(self, budget: Budget) -> bool:
-        if budget.resets_at != self._window:
+        # Who asks nothing is told of no new window: it has begun when the one that was told of has ended.
+        ended = budget.resets_at is not None and self._now() >= budget.resets_at
+        if budget.resets_at != self._window or ended:
             self._window, self._spent = budget.resets_at, 0
         return budget.limit is not None and self._spent >= budget.limit // SHARE
 

@@ -108,7 +108,7 @@ class Sweeper:
 
     def _poller(self, name: str) -> Callable[[], None]:
         host = self._services.hosts.get(name)
-        allowance = Allowance(host.budget if host is not None else Budget)
+        allowance = Allowance(host.budget if host is not None else Budget, self._services.clock.now)
 
         def work() -> None:
             services = self._services

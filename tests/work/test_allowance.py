@@ -19,6 +19,7 @@ class Host:
     def __init__(self, limit: int | None = 100) -> None:
         self.budget = Budget(limit, limit, NOON)
         self.swept: list[str] = []
+        self.now = NOON - timedelta(minutes=30)
 
     def sweep(self, repository: str, calls: int = 4) -> None:
         """Costs some calls."""
@@ -29,7 +30,7 @@ class Host:
 
 def test_no_more_than_a_fifth_is_taken_and_each_has_its_turn() -> None:
     host = Host()
-    allowance = Allowance(lambda: host.budget)
+    allowance = Allowance(lambda: host.budget, lambda: host.now)
     rounds = [allowance.spend(REPOSITORIES, host.sweep).count for _ in range(3)]
     assert rounds == [3, 2, 0]
     assert host.swept == ["a", "b", "c", "a", "b"]
@@ -39,23 +40,31 @@ def test_no_more_than_a_fifth_is_taken_and_each_has_its_turn() -> None:
     assert host.swept[5:] == ["c", "a", "b"], "it goes on where it ended"
 
 
+def test_a_window_that_has_ended_holds_nobody_back_though_no_call_told_of_the_next() -> None:
+    host = Host()
+    allowance = Allowance(lambda: host.budget, lambda: host.now)
+    assert [allowance.spend(REPOSITORIES, host.sweep).count for _ in range(3)] == [3, 2, 0]
+    host.now = NOON
+    assert allowance.spend(REPOSITORIES, host.sweep, 1) == Swept(1)
+
+
 def test_answers_that_cost_nothing_are_not_counted() -> None:
     host = Host()
-    allowance = Allowance(lambda: host.budget)
+    allowance = Allowance(lambda: host.budget, lambda: host.now)
     for _ in range(50):
         assert allowance.spend(REPOSITORIES, lambda each: host.sweep(each, 0)) == Swept(3)
 
 
 def test_a_host_that_tells_no_budget_is_swept_as_configured() -> None:
     host = Host(None)
-    allowance = Allowance(lambda: host.budget)
+    allowance = Allowance(lambda: host.budget, lambda: host.now)
     for _ in range(50):
         assert allowance.spend(REPOSITORIES, host.sweep) == Swept(3)
 
 
 def test_a_busy_host_is_left_alone_and_gone_on_with_where_it_was() -> None:
     host = Host(None)
-    allowance, busy = Allowance(lambda: host.budget), ["b"]
+    allowance, busy = Allowance(lambda: host.budget, lambda: host.now), ["b"]
 
     def sweep(repository: str) -> None:
         if repository in busy:
@@ -70,7 +79,7 @@ def test_a_busy_host_is_left_alone_and_gone_on_with_where_it_was() -> None:
 
 def test_what_a_failing_sweep_cost_is_counted() -> None:
     host = Host(20)
-    allowance = Allowance(lambda: host.budget)
+    allowance = Allowance(lambda: host.budget, lambda: host.now)
 
     def fails(repository: str) -> None:
         host.sweep(repository)
@@ -85,4 +94,4 @@ def test_what_a_failing_sweep_cost_is_counted() -> None:
 
 
 def test_nothing_to_sweep_is_no_error() -> None:
-    assert Allowance(Budget).spend((), print) == Swept(0)
+    assert Allowance(Budget, lambda: NOON).spend((), print) == Swept(0)

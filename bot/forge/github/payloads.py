@@ -207,7 +207,9 @@ def _check_run(state: State, happening: Happening) -> Letter:
         "created_at": shape["started_at"],
         "updated_at": shape["started_at"],
     }
-    return "check_run", {"check_run": shape | {"check_suite": suite}}
+    button = happening.details.get("button")
+    pressed: Json = {"requested_action": {"identifier": button}} if button else {}
+    return "check_run", {"check_run": shape | {"check_suite": suite}} | pressed
 
 
 def _deployment(state: State, happening: Happening) -> Letter:

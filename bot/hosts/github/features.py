@@ -16,7 +16,7 @@ FEATURES: Final[Mapping[Feature, Answer]] = {
     Feature.PUSHERS: yes("the repository's activity"),
     Feature.PEOPLE: yes("collaborators"),
     Feature.REQUIRED: yes("branch protection"),
-    Feature.CHECK_DETAILS: yes("check runs, for an app; statuses for a token"),
+    Feature.CHECK_DETAILS: yes("check runs with a button that plans again, for an app; statuses for a token"),
     Feature.OTHERS_CHECKS: yes("check runs and statuses"),
     Feature.SLASH_COMMANDS: yes(),
     Feature.HEAD_GUARD: yes(),

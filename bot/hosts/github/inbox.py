@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from bot.core.errors import MalformedDelivery
-from bot.core.events import Delivery, Hint, Ignored
+from bot.core.events import CommandPressed, Delivery, Hint, Ignored
 from bot.core.model import RepoRef
 from bot.hosts import shapes
 from bot.hosts.github.payloads import (
@@ -28,7 +28,7 @@ from bot.hosts.github.payloads import (
     StatusEvent,
     WorkflowRunEvent,
 )
-from bot.hosts.github.settings import GitHubSettings
+from bot.hosts.github.settings import PLAN_AGAIN, GitHubSettings
 from bot.hosts.hints import commented, numbered, pushed, reported, touched
 from bot.hosts.nesting import MAX_DEPTH, deeper
 from bot.hosts.signing import signed
@@ -60,6 +60,8 @@ class Whose:
     own: str
     app_id: int
     prefix: str
+    delivery: str
+    at: datetime
 
 
 class Webhooks:
@@ -109,7 +111,8 @@ class Webhooks:
         if not shapes.REPOSITORY.fullmatch(name):
             return (Ignored(f"{delivery.event}: no repository"),)
         repo = RepoRef(self._settings.name, name)
-        return (hint(Whose(repo, own_login.lower(), self._app_id, self._settings.check_prefix), event),)
+        own, prefix = own_login.lower(), self._settings.check_prefix
+        return (hint(Whose(repo, own, self._app_id, prefix, delivery.id, delivery.received_at), event),)
 
 
 _UNUSED: Final[Mapping[str, str]] = {
@@ -176,10 +179,22 @@ def _status(whose: Whose, event: StatusEvent) -> Hint:
     return reported(whose.repo, event.sha, event.context, "status")
 
 
+def _again(event: Event) -> bool:
+    """Whether somebody pressed "Re-run", or our own button.
+
+    https://docs.github.com/en/webhooks/webhook-events-and-payloads#check_run
+    """
+    pressed = event.requested_action if isinstance(event, CheckRunEvent) else None
+    ours = event.action == "requested_action" and pressed is not None and pressed.identifier == PLAN_AGAIN
+    return event.action == "rerequested" or ours
+
+
 def _check(whose: Whose, event: Event, check: Check | None) -> Hint:
     if check is None or not shapes.sha(check.head_sha):
         return Ignored("check: no commit")
     by_our_app = bool(whose.app_id) and check.app is not None and check.app.id == whose.app_id
+    if by_our_app and _again(event) and (author := _login(event.sender)):
+        return CommandPressed(whose.repo, check.head_sha, author, PLAN_AGAIN, whose.at, whose.delivery)
     if by_our_app or ((check.name or "").startswith(whose.prefix) and _sent_by_us(whose, event)):
         return Ignored("check: our own")
     return reported(whose.repo, check.head_sha, check.name or "", "check")

@@ -78,8 +78,13 @@ class StatusEvent(Event):
     context: str = ""
 
 
+class RequestedAction(msgspec.Struct):
+    identifier: str = ""
+
+
 class CheckRunEvent(Event):
     check_run: Check | None = None
+    requested_action: RequestedAction | None = None
 
 
 class CheckSuiteEvent(Event):

@@ -17,6 +17,7 @@ from bot.hosts.calling import Answer
 from bot.hosts.cutting import at_word, whole_lines
 from bot.hosts.github.account import Account
 from bot.hosts.github.reads import Reads
+from bot.hosts.github.settings import PLAN_AGAIN
 from bot.hosts.remembering import REMEMBERED, Last
 from bot.ports import Annotation, CheckToSet, MergeOutcome
 
@@ -24,6 +25,8 @@ DESCRIPTION_LIMIT: Final = 140
 TITLE_LIMIT: Final = 250
 TEXT_LIMIT: Final = 65535
 ANNOTATIONS: Final = 50
+AGAIN: Final = {"label": "Plan again", "description": "Plan this commit once more", "identifier": PLAN_AGAIN}
+"""A button beside our checks: label and identifier have at most 20 characters, the description 40."""
 """Per call: https://docs.github.com/en/rest/checks/runs"""
 SAME_SECONDS: Final = 300.0
 """How long a check that we set is trusted to stand as it was set."""
@@ -221,6 +224,7 @@ def _run_body(check: CheckToSet, batch: tuple[Annotation, ...]) -> dict[str, Any
         **({"conclusion": check.conclusion.value} if done else {}),
         **({"details_url": check.url} if check.url else {}),
         "output": output,
+        **({"actions": [AGAIN]} if done else {}),
     }
 
 

@@ -11,6 +11,8 @@ from bot.core.rules import HostSettings, SecretRef
 from bot.hosts.signing import Secret
 
 DEFAULT_URL: Final = "https://api.github.com"
+PLAN_AGAIN: Final = "plan"
+"""Identifier of the button beside our checks, and the command that it stands for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,14 @@ def _annotation(wish: dict[str, Any]) -> Annotation:
         raise Refused(f'Invalid request. "{missing.args[0]}" wasn\'t supplied.') from None
 
 
+def _button(wish: dict[str, Any]) -> str:
+    """https://docs.github.com/en/rest/checks/runs#create-a-check-run: the most characters of each part."""
+    for name, most in (("label", 20), ("description", 40), ("identifier", 20)):
+        if not 0 < len(str(wish.get(name, ""))) <= most:
+            raise Refused(f"actions: {name} must have 1 to {most} characters")
+    return str(wish["identifier"])
+
+
 def _report(call: Call) -> reports.RunReport:
     output = call.body.get("output") or {}
     return reports.RunReport(
@@ -67,6 +75,7 @@ def _report(call: Call) -> reports.RunReport:
         summary=output.get("summary"),
         text=output.get("text"),
         annotations=tuple(_annotation(item) for item in output.get("annotations") or ()),
+        actions=tuple(_button(item) for item in call.body.get("actions") or ()),
     )
 
 
