@@ -6,11 +6,13 @@ from typing import cast
 
 import click
 
+from bot.cli.new_app import NewAppWanted, run
 from bot.cli.options import config_option
 from bot.core.config.server import rules_for
 from bot.core.decide.publishing import GATE
 from bot.core.model import RepoRef
 from bot.core.rules import Mode
+from bot.hosts.github.settings import DEFAULT_URL
 from bot.hosts.setup import Finding, SetsUp, Wanted, apply
 from bot.ports import Host
 from bot.wiring import Wiring, config_path
@@ -19,15 +21,21 @@ from bot.wiring import Wiring, config_path
 @click.command()
 @config_option
 @click.argument("host")
-@click.argument("repo", metavar="OWNER/NAME")
+@click.argument("repo", metavar="OWNER/NAME", default="")
+@click.option("--app", is_flag=True, help="Register a GitHub App instead: one click in the browser.")
+@click.option("--owner", default="", help="With --app: the organisation that it is to belong to.")
+@click.option("--name", default="headgate", help="With --app: what it is called; unique on GitHub.")
 @click.option("--yes", is_flag=True, help="Do it without asking.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be changed.")
-def command(config: str, host: str, repo: str, yes: bool, dry_run: bool) -> None:
+def command(config: str, host: str, repo: str, app: bool, owner: str, name: str, yes: bool, dry_run: bool) -> None:
     """Set up OWNER/NAME on HOST (a name of the settings). A second run changes nothing."""
     wiring = Wiring(config_path(config))
     found = wiring.hosts().get(host)
     if found is None:
         raise click.UsageError(f"no host is called {host!r}; there are: {', '.join(wiring.settings.hosts)}")
+    if app:
+        _register(wiring, host, owner, name, dry_run=dry_run)
+        return
     if repo.count("/") < 1 or repo.startswith("/") or repo.endswith("/"):
         raise click.UsageError(f"not a repository: {repo!r} (wanted OWNER/NAME)")
     ref = RepoRef(host, repo)
@@ -49,6 +57,16 @@ def command(config: str, host: str, repo: str, yes: bool, dry_run: bool) -> None
     if not yes:
         click.confirm(f"change {len(left)}?", abort=True)
     click.echo(f"{apply(steps)} changed")
+
+
+def _register(wiring: Wiring, host: str, owner: str, name: str, *, dry_run: bool) -> None:
+    """A GitHub App by manifest; its files lie beside the operator's."""
+    settings = wiring.settings.hosts[host]
+    if settings.kind != "github":
+        raise click.UsageError("only GitHub has apps of this kind")
+    public = wiring.settings.listen.public_url
+    hook = f"{public.rstrip('/')}/webhooks/{host}" if public else ""
+    run(NewAppWanted(name, owner, settings.url or DEFAULT_URL, hook, wiring.path.parent), host, dry_run=dry_run)
 
 
 def wanted_of(wiring: Wiring, host: str, repo: RepoRef) -> Wanted:

@@ -13,6 +13,7 @@ from bot.forge.courier import Courier, place_hook
 from bot.forge.faces import FACES, SENDERS
 from bot.forge.git_http import git_blueprint
 from bot.forge.github.gate import api_blueprint
+from bot.forge.github.manifest import manifest_blueprint
 from bot.forge.github.routes import ROUTES
 from bot.forge.gitlab import gate as gitlab_gate
 from bot.forge.gitlab import waiting
@@ -64,6 +65,7 @@ class Forge:
         app = Flask("bot.forge", static_folder=None)
         app.config["MAX_CONTENT_LENGTH"] = _PUSH_LIMIT
         app.register_blueprint(api_blueprint(self.state, ROUTES, "github", "/api/v3"))
+        app.register_blueprint(manifest_blueprint(self.state, "/api/v3"))
         app.register_blueprint(gitlab_gate.api_blueprint(self.state, GITLAB_ROUTES))
         app.register_blueprint(graphql_blueprint(self.state))
         app.register_blueprint(git_blueprint(self.state))

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
-from urllib.parse import urlsplit
 
 from bot.core.events import CommitTouched, Delivery, Hint
 from bot.core.model import ChangeRef, HostFacts, Permission, RepoRef
 from bot.hosts.github.account import Account
 from bot.hosts.github.doctor import Doctor
 from bot.hosts.github.inbox import Webhooks
+from bot.hosts.github.manifest import web_root
 from bot.hosts.github.reads import Reads
 from bot.hosts.github.reports import Reports
 from bot.hosts.github.settings import GitHubSettings
@@ -76,11 +76,8 @@ class GitHub:
         return self._reads.default_branch(repo)
 
     def clone_url(self, repo: RepoRef) -> str:
-        """Without credentials. GHES serves its API below ``/api/v3`` of the same host, GitHub on ``api.``."""
-        api = urlsplit(self._settings.api_url)
-        server = api.path.endswith("/api/v3")
-        netloc = api.netloc if server else api.netloc.removeprefix("api.")
-        return f"{api.scheme}://{netloc}{api.path.removesuffix('/api/v3')}/{repo.path}.git"
+        """Without credentials."""
+        return f"{web_root(self._settings.api_url)}/{repo.path}.git"
 
     def change_name(self, number: int) -> str:
         """https://docs.github.com/en/pull-requests"""
