@@ -13,6 +13,7 @@ from bot.ports.host import (
     Inbox,
     MergeOutcome,
     Reader,
+    Redelivers,
     Reporter,
 )
 from bot.ports.mirror import MergeResult, Mirror
@@ -86,6 +87,7 @@ __all__ = [
     "Planned",
     "Queue",
     "Reader",
+    "Redelivers",
     "Reporter",
     "Runs",
     "Sandbox",

@@ -6,10 +6,10 @@ Every method says what it raises; anything not said is a bug of the adapter.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bot.core.events import Delivery, Hint
 from bot.core.model import ChangeRef, HostFacts, Permission, RepoRef
@@ -169,6 +169,20 @@ class Reporter(Protocol):
     ) -> str:
         """Create (empty id) a deployment and set its state: queued, in_progress, success, failure, inactive.
         Returns the host's id."""
+        ...
+
+
+@runtime_checkable
+class Redelivers(Protocol):
+    """A host that keeps a log of its webhooks, and hands one over again when it is asked to."""
+
+    def logs(self, repos: Sequence[RepoRef]) -> tuple[RepoRef, ...]:
+        """Of these repositories those through which every log is reached."""
+        ...
+
+    def redeliver(self, repo: RepoRef, url: str, now: datetime) -> int:
+        """Have what was sent to ``url`` and taken by nobody handed over again, a few times at most; how many.
+        Raises HostError."""
         ...
 
 

@@ -12,10 +12,11 @@ from datetime import timedelta
 
 from bot.core.config.server import listed_repositories
 from bot.core.errors import HeadgateError
+from bot.core.model import RepoRef
 from bot.core.runs import RunState
 from bot.flow.services import Services
 from bot.flow.watch import poll
-from bot.ports import Budget, JobKind
+from bot.ports import Budget, JobKind, Redelivers
 from bot.work.allowance import Allowance
 from bot.work.jobs import bury_if_dead
 
@@ -26,6 +27,8 @@ EVERY = 1.0
 
 LEAD = timedelta(seconds=15)
 RETENTION_EVERY = timedelta(hours=1)
+REDELIVER_EVERY = 300.0
+"""Seconds."""
 PATIENCE = 300.0
 """Seconds that a round of polling waits for a busy host; a longer pause ends it, and the next begins there."""
 
@@ -73,6 +76,8 @@ class Sweeper:
         for name, host in self._services.settings.hosts.items():
             if host.poll is not None:
                 self._spawn(self._poller(name), host.poll.total_seconds(), f"poll-{name}")
+            if self._services.settings.listen.public_url:
+                self._spawn(self._redeliverer(name), REDELIVER_EVERY, f"redeliver-{name}")
 
     def stop(self) -> None:
         """Stop and wait for the round at hand."""
@@ -106,6 +111,17 @@ class Sweeper:
             services.store.checkpoint(services.audit_key)
         self._tidy()
 
+    def _redeliverer(self, name: str) -> Callable[[], None]:
+        host = self._services.hosts.get(name)
+        allowance = Allowance(host.budget if host is not None else Budget, self._services.clock.now)
+
+        def work() -> None:
+            services = self._services
+            if services.store.lead(f"redeliver:{name}", services.identity, services.clock.now(), LEAD):
+                redeliver_all(services, name, allowance)
+
+        return work
+
     def _poller(self, name: str) -> Callable[[], None]:
         host = self._services.hosts.get(name)
         allowance = Allowance(host.budget if host is not None else Budget, self._services.clock.now)
@@ -116,6 +132,20 @@ class Sweeper:
                 poll_all(services, name, allowance, lambda seconds: not self._stop.wait(seconds))
 
         return work
+
+
+def redeliver_all(services: Services, name: str, allowance: Allowance) -> None:
+    """Have a host hand over again what nobody took, as far as the allowance goes."""
+    host: object = services.hosts.get(name)
+    if not isinstance(host, Redelivers):
+        return
+    url = f"{services.settings.listen.public_url.rstrip('/')}/webhooks/{name}"
+
+    def one(repo: RepoRef) -> None:
+        if count := host.redeliver(repo, url, services.clock.now()):
+            log.info("%s: %d webhooks that nobody took are handed over again", repo, count)
+
+    allowance.spend(host.logs(listed_repositories(services.settings, name)), one)
 
 
 def _until_more(services: Services, name: str) -> float:

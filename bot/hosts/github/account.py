@@ -125,6 +125,10 @@ class Account:
         """Our login if it was asked before, else empty; never a call."""
         return self._login
 
+    def as_app(self) -> Client:
+        """The client that speaks as the App itself."""
+        return self._app_client
+
     def own_login(self) -> str:
         """Our login, asked once: the token's user, or ``slug[bot]`` for an App. Raises HostError."""
         if not self._login:

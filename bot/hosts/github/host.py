@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -14,6 +14,7 @@ from bot.hosts.github.doctor import Doctor
 from bot.hosts.github.inbox import Webhooks
 from bot.hosts.github.manifest import web_root
 from bot.hosts.github.reads import Reads
+from bot.hosts.github.redelivery import Redelivery
 from bot.hosts.github.reports import Reports
 from bot.hosts.github.settings import GitHubSettings
 from bot.hosts.github.setup import Setup
@@ -34,6 +35,7 @@ class GitHub:
         self._reads = Reads(self._account, settings.check_prefix, clock)
         self._reports = Reports(self._account, self._reads, clock)
         self._setup = Setup(settings, self._account, self._reads)
+        self._redelivery = Redelivery(self._account, self._reads, self._setup.find_hook)
 
     # -------------------------------------------------------------------------------------------- inbox
 
@@ -133,6 +135,16 @@ class GitHub:
     ) -> str:
         """Create a deployment, or set its state."""
         return self._reports.set_deployment(repo, deployment_id, sha, environment, state, url, description)
+
+    # --------------------------------------------------------------------------------------- lost webhooks
+
+    def logs(self, repos: Sequence[RepoRef]) -> tuple[RepoRef, ...]:
+        """Repositories through which every log of webhooks is reached."""
+        return self._redelivery.logs(repos)
+
+    def redeliver(self, repo: RepoRef, url: str, now: datetime) -> int:
+        """Have webhooks that nobody took handed over again."""
+        return self._redelivery.again(repo, url, now)
 
     # ------------------------------------------------------------------------------------------- set-up
 
