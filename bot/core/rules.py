@@ -267,6 +267,8 @@ class Settings:
     listen: Listen = Listen()
     hosts: Mapping[str, HostSettings] = field(default_factory=dict)
     repositories: tuple[RepoRules, ...] = ()
+    deny: tuple[str, ...] = ()
+    """Patterns of repositories that are never looked after, whatever the entries say."""
     environments: Mapping[str, Environment] = field(default_factory=dict)
     issuer: str = ""
     """Who signs id tokens, as a URL; empty when nobody does."""

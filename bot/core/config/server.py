@@ -71,16 +71,24 @@ def parse_server(
 
 
 def rules_for(settings: Settings, repo: RepoRef) -> RepoRules | None:
-    """The operator's rules for a repository: of all entries that match, the last one listed, whole."""
+    """The operator's rules for a repository: of all entries that match, the last one listed, whole. None for one that
+    no entry matches, and for one that is denied."""
+    if denied(settings, repo):
+        return None
     name = str(repo)
     matching = (rules for rules in reversed(settings.repositories) if Glob.of(rules.match).matches(name))
     return next(matching, None)
 
 
+def denied(settings: Settings, repo: RepoRef) -> bool:
+    """Whether the operator never wants it looked after, whatever the entries say."""
+    return any(Glob.of(pattern).matches(str(repo)) for pattern in settings.deny)
+
+
 def listed_repositories(settings: Settings, host: str) -> tuple[RepoRef, ...]:
     """Repositories of a host that are named in full (patterns name none), as listed."""
     found = (RepoRef.parse(rules.match) for rules in settings.repositories if Glob.of(rules.match).literal)
-    return tuple(dict.fromkeys(repo for repo in found if repo.host == host))
+    return tuple(dict.fromkeys(repo for repo in found if repo.host == host and not denied(settings, repo)))
 
 
 class _Reader:
@@ -131,6 +139,7 @@ class _Reader:
             listen=self._listen(Listen(**raw.get("listen", {}))),
             hosts={name: self._host(name, section) for name, section in raw.get("hosts", {}).items()},
             repositories=self._repositories(environments),
+            deny=self._deny(),
             environments=environments,
             issuer=self._issuer,
             chat=self._chat(),
@@ -181,6 +190,15 @@ class _Reader:
     def _repositories(self, environments: Mapping[str, Environment]) -> tuple[RepoRules, ...]:
         raw = self._raw.get("repositories", [])
         return tuple(with_digest(self._rules(each, i), environments) for i, each in enumerate(raw))
+
+    def _deny(self) -> tuple[str, ...]:
+        patterns = tuple(self._raw.get("deny", ()))
+        for number, pattern in enumerate(patterns):
+            if why := Glob.flaw(pattern):
+                self._refuse(("deny", number), why)
+            elif pattern.startswith("!"):
+                self._refuse(("deny", number), "takes nothing back: leave it out, or list less")
+        return patterns
 
     def _rules(self, raw: dict[str, Any], number: int) -> RepoRules:
         path = ("repositories", number)

@@ -288,6 +288,24 @@ def test_the_last_entry_that_matches_is_in_force_whole() -> None:
     assert rules_for(found, RepoRef("github", "evil/infra")) is None
 
 
+def test_what_is_denied_is_never_looked_after_whatever_the_entries_say() -> None:
+    found = settings(
+        "deny: [github/acme/legacy-*, github/evil/**]\n"
+        "repositories: [{match: github/acme/*}, {match: github/acme/legacy-web}, {match: github/acme/infra}]\n"
+    )
+    assert rules_for(found, RepoRef("github", "acme/legacy-web")) is None
+    assert rules_for(found, RepoRef("github", "evil/x")) is None
+    assert rules_for(found, RepoRef("github", "acme/web")) is not None
+    assert listed_repositories(found, "github") == (RepoRef("github", "acme/infra"),)
+
+
+@pytest.mark.parametrize("pattern", ["!github/acme/x", "", "github//x"])
+def test_a_denial_that_is_none_is_said_where_it_stands(pattern: str) -> None:
+    found = parse_server(f'deny: ["github/a/b", "{pattern}"]\n')
+    assert not isinstance(found, Settings)
+    assert [problem.path for problem in found] == ["deny[1]"]
+
+
 def test_repositories_named_in_full_are_listed_once() -> None:
     found = settings("repositories: [{match: github/a/b}, {match: github/a/*}, {match: github/a/b}, {match: x/a/c}]")
 
