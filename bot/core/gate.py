@@ -214,7 +214,8 @@ def _order(snapshot: Snapshot) -> Iterable[Reason]:
             yield Reason(
                 f"order.{each.project.name}",
                 Status.PENDING,
-                f"#{intent.change.number} was merged before and its deploy of {intent.project} has not ended",
+                f"{snapshot.called(intent.change.number)} was merged before "
+                f"and its deploy of {intent.project} has not ended",
                 how=f"wait for it: {each.project.name} is planned again then",
             )
 

@@ -111,6 +111,8 @@ class Snapshot:
     """Whether the host holds a merge back until our check is green; else only we may merge."""
     slash_commands: bool = True
     """Whether a line that begins with a slash reaches us."""
+    mark: str = "#"
+    """What stands before a change's number on this host."""
 
     @property
     def host(self) -> HostFacts:
@@ -118,6 +120,10 @@ class Snapshot:
         if self.memory.host is None:
             raise ValueError("the host was not read yet")
         return self.memory.host
+
+    def called(self, number: int) -> str:
+        """A change as people of this host write it."""
+        return f"{self.mark}{number}"
 
     @property
     def change(self) -> Change:

@@ -252,6 +252,7 @@ class HostView:
     review_has_sha: bool = True
     required_by_name: bool = True
     slash_commands: bool = True
+    mark: str = "#"
 
 
 def own_login_setting(host: str) -> str:
@@ -270,6 +271,7 @@ def _view(services: Services, host: Host, ref: ChangeRef) -> HostView:
         review_has_sha=capabilities.review_has_sha,
         required_by_name=capabilities.required_by_name,
         slash_commands=capabilities.slash_commands,
+        mark=capabilities.mark,
     )
 
 
@@ -309,6 +311,7 @@ def snapshot_of(
         review_has_sha=view.review_has_sha,
         required_by_name=view.required_by_name,
         slash_commands=view.slash_commands,
+        mark=view.mark,
     )
 
 

@@ -24,6 +24,7 @@ from bot.core.effects import (
     key_of,
 )
 from bot.core.errors import HostBusy, HostDenied, HostError, HostGone, HostUnclear
+from bot.core.face.address import reaching
 from bot.core.face.render import body_digest, marker_of
 from bot.core.fold import fold, having_said
 from bot.core.project import Selection
@@ -83,7 +84,7 @@ def _routed(services: Services, snapshot: Snapshot, tell: Tell) -> list[tuple[st
         kind=tell.kind,
         environment=tell.environment,
         title=tell.title,
-        body=tell.body,
+        body=reaching(tell.body, slash_commands=snapshot.slash_commands),
         url=snapshot.change.url,
     )
     return [(route.name, message) for route in services.settings.chat if wants(route, tell.kind, tell.environment)]
@@ -237,7 +238,7 @@ def _say(host: Host, snapshot: Snapshot, memory: Memory, effect: Say) -> Memory:
 
 def _merge(host: Host, snapshot: Snapshot, memory: Memory, effect: MergeChange) -> Memory:
     by = f", as {effect.asked_by} asked" if effect.asked_by else ""
-    title = f"Merge {snapshot.change.head_ref} (#{snapshot.ref.number}){by}"
+    title = f"Merge {snapshot.change.head_ref} ({snapshot.called(snapshot.ref.number)}){by}"
     outcome = host.merge(snapshot.ref, effect.head, effect.method, title)
     if outcome is MergeOutcome.NOT_MERGEABLE:
         raise HostDenied("it says that this cannot be merged now")

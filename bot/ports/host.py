@@ -129,7 +129,7 @@ class Capabilities:
     it shows deployments of its own (else ``set_deployment`` is denied); ``required_by_name`` whether it can hold a
     merge back until a check of that name is green (else only our account may merge, and does it when the gate opens);
     ``slash_commands`` whether a comment's lines that begin with a slash reach us (else the host takes them for its
-    own).
+    own); ``mark`` what stands before a change's number.
     """
 
     comment_limit: int
@@ -138,6 +138,7 @@ class Capabilities:
     rich_checks: bool
     deployments: bool = True
     slash_commands: bool = True
+    mark: str = "#"
 
 
 class Reporter(Protocol):

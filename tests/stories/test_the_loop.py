@@ -42,6 +42,15 @@ def test_an_approved_change_is_planned_gated_merged_deployed_and_announced(world
     assert [deployment.environment for deployment in world.repo.deployments()] == ["prod"]
 
 
+def test_changes_are_named_as_people_of_the_host_name_them(world: Any) -> None:
+    first = world.pull({"dev/web/wanted": "a=2\n"})
+    second = world.pull({"dev/web/wanted": "a=3\n"})
+    mark = "!" if world.kind == "gitlab" else "#"
+    assert f"{mark}1 also concerns **dev-web**" in world.face(second)
+    world.merge(first, "dee")
+    assert world.room.said("succeeded", f"acme/infra{mark}1 ")
+
+
 def test_a_docs_only_change_gets_green_checks_and_no_comment(world: Any) -> None:
     pull = world.pull({"docs/readme.md": "other words\n"})
 

@@ -214,12 +214,14 @@ def _waits_for(snapshot: Snapshot, project: Project, *, forced: bool) -> str:
         return f"the end of the freeze of {snapshot.change.base_ref}: {snapshot.frozen}"
     fact = snapshot.targets.get(project.target)
     if fact is not None and fact.ahead:
-        return f"#{fact.ahead[0].change.number}, which was merged before it"
+        return f"{snapshot.called(fact.ahead[0].change.number)}, which was merged before it"
     states = {intent.project: intent.state for intent in snapshot.intents}
     for name, words in goes_before(snapshot, project).items():
         if states[name] is IntentState.SUPERSEDED and fact is not None and fact.behind and not forced:
             # What it was to follow is gone, and the later change was planned as if this one stayed undeployed.
-            return f"#{fact.behind[0].change.number}, which was merged after it and is deployed over it"
+            return (
+                f"{snapshot.called(fact.behind[0].change.number)}, which was merged after it and is deployed over it"
+            )
         if states[name] not in (IntentState.DEPLOYED, IntentState.SUPERSEDED):
             return words
     return ""

@@ -33,7 +33,7 @@ def tell_effects(snapshot: Snapshot, verdict: Reason) -> tuple[StateEffect, ...]
 
 
 def _name(snapshot: Snapshot) -> str:
-    return f"{snapshot.ref.repo.path}#{snapshot.ref.number} {snapshot.change.title}"
+    return f"{snapshot.ref.repo.path}{snapshot.called(snapshot.ref.number)} {snapshot.change.title}"
 
 
 def _waiting(snapshot: Snapshot, verdict: Reason) -> Iterable[Tell]:

@@ -122,12 +122,13 @@ def _notices(snapshot: Snapshot, verdict: Reason) -> tuple[str, ...]:
         found += _standing_notice(snapshot, each)
     for fact in snapshot.targets.values():
         for intent in fact.inherited:
+            merged, why = snapshot.called(intent.change.number), plain_keeping_code(intent.reason or "it stopped")
             found.append(
-                f"> ⚠ **Inherited:** #{intent.change.number} was merged and left {code(intent.project)} undeployed "
-                f"({plain_keeping_code(intent.reason or 'it stopped')}); approvals must be newer."
+                f"> ⚠ **Inherited:** {merged} was merged and left {code(intent.project)} undeployed ({why}); "
+                "approvals must be newer."
             )
     for project, others in sorted(snapshot.rivals.items()):
-        numbers = ", ".join(f"#{other.number}" for other in others[:5]) + ("…" if len(others) > 5 else "")
+        numbers = ", ".join(snapshot.called(other.number) for other in others[:5]) + ("…" if len(others) > 5 else "")
         found.append(
             f"> ℹ {numbers} also {'concerns' if len(others) == 1 else 'concern'} **{plain(project)}**: "
             "whichever is merged second is planned again."

@@ -95,7 +95,12 @@ class GitLab:
     def capabilities(self) -> Capabilities:
         """What GitLab can do, on any tier."""
         return Capabilities(
-            COMMENT_LIMIT, review_has_sha=False, required_by_name=False, rich_checks=False, slash_commands=False
+            COMMENT_LIMIT,
+            review_has_sha=False,
+            required_by_name=False,
+            rich_checks=False,
+            slash_commands=False,
+            mark="!",
         )
 
     def put_comment(self, ref: ChangeRef, comment_id: str, body: str) -> str:
