@@ -67,10 +67,28 @@ class CommandPressed:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupAsked:
+    """The host's merge queue would merge a change as commit ``sha`` of ``branch``, onto ``base``: may it?"""
+
+    ref: ChangeRef
+    sha: str
+    base: str
+    branch: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupGone:
+    """The queue merges no commit ``sha`` any more: it did, or the change was taken out."""
+
+    ref: ChangeRef
+    sha: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ignored:
     """Nothing for us, and why."""
 
     why: str
 
 
-Hint = ChangeTouched | BranchMoved | CommitTouched | CommandPressed | Ignored
+Hint = ChangeTouched | BranchMoved | CommitTouched | CommandPressed | GroupAsked | GroupGone | Ignored

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.core.effectset import EffectSet
+from bot.core.group import Group
 from bot.core.model import Change, ChangeRef, HostFacts, Permission
 from bot.core.project import Selection
 from bot.core.record import GateRecord, Intent, Memory
@@ -90,6 +91,8 @@ class Snapshot:
     sets: Mapping[str, EffectSet] = field(default_factory=dict)
     targets: Mapping[str, TargetFact] = field(default_factory=dict)
     merge: MergeFact | None = None
+    group: Group | None = None
+    """What the host's merge queue would merge, while it asks."""
     intents: tuple[Intent, ...] = ()
     """This change's own claims on targets, written when its merge was recorded."""
     rivals: Mapping[str, tuple[ChangeRef, ...]] = field(default_factory=dict)

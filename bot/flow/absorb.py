@@ -6,8 +6,19 @@ import logging
 from typing import assert_never
 
 from bot.core.config.server import rules_for
-from bot.core.events import BranchMoved, ChangeTouched, CommandPressed, CommitTouched, Delivery, Hint, Ignored
+from bot.core.events import (
+    BranchMoved,
+    ChangeTouched,
+    CommandPressed,
+    CommitTouched,
+    Delivery,
+    GroupAsked,
+    GroupGone,
+    Hint,
+    Ignored,
+)
 from bot.core.model import ChangeRef
+from bot.flow.grouping import note_group
 from bot.flow.requests import pressed_setting, pressed_text
 from bot.flow.services import Services
 from bot.ports import JobKind
@@ -47,7 +58,7 @@ def absorb(services: Services, delivery: Delivery) -> None:
 
 def _touched(services: Services, hint: Hint) -> tuple[ChangeRef, ...]:
     match hint:
-        case ChangeTouched(ref=ref):
+        case ChangeTouched(ref=ref) | GroupAsked(ref=ref) | GroupGone(ref=ref):
             return (ref,) if rules_for(services.settings, ref.repo) is not None else ()
         case CommitTouched(repo=repo, sha=sha) | CommandPressed(repo=repo, sha=sha):
             return services.store.change_by_head(repo, sha)
@@ -64,6 +75,8 @@ def _note(services: Services, hint: Hint) -> None:
             services.store.note_pusher(ref.repo, head, pusher)
         case BranchMoved(repo=repo, after=after, pusher=pusher) if after and pusher:
             services.store.note_pusher(repo, after, pusher)
+        case GroupAsked() | GroupGone():
+            note_group(services, hint)
         case CommandPressed():
             services.store.put_setting(pressed_setting(hint.repo, hint.sha), pressed_text(hint))
         case _:
@@ -78,6 +91,10 @@ def _outcome(hint: Hint) -> str:
             return f"{repo}@{branch} moved"
         case CommitTouched(repo=repo, sha=sha):
             return f"{repo} {sha[:12]} was reported on"
+        case GroupAsked(ref=ref, sha=sha):
+            return f"{ref} is in the merge queue as {sha[:12]}"
+        case GroupGone(ref=ref, sha=sha):
+            return f"{ref} left the merge queue as {sha[:12]}"
         case CommandPressed(repo=repo, sha=sha, author=author, words=words):
             return f"{repo} {sha[:12]}: {author} pressed {words}"
         case Ignored(why=why):

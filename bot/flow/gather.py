@@ -18,6 +18,7 @@ from bot.core.record import Intent, IntentState, Memory
 from bot.core.rules import RepoRules
 from bot.core.runs import Run, RunState
 from bot.core.snapshot import MergeFact, Quota, Snapshot, TargetFact
+from bot.flow.grouping import with_group
 from bot.flow.requests import absorb_comments, absorb_pressed, pressed_setting
 from bot.flow.selecting import Selector, settled
 from bot.flow.services import Services
@@ -61,7 +62,8 @@ def gather(services: Services, selector: Selector, row: ChangeRow) -> Gathered |
         memory = replace(memory, tightened=stricter)
         merge = replace(merge, rules_digest=rules.digest) if merge is not None else None
     memory = _with_selection(selector, mirror, rules, memory, base, merge)
-    return Gathered(snapshot_of(services, rules, ref, memory, merge, _view(services, host, ref)), refetched)
+    snapshot = snapshot_of(services, rules, ref, memory, merge, _view(services, host, ref))
+    return Gathered(with_group(services, selector, mirror, snapshot), refetched)
 
 
 def _with_host(services: Services, host: Host, row: ChangeRow, now: datetime) -> tuple[Memory, bool]:

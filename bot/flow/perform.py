@@ -223,8 +223,11 @@ def _publish_check(host: Host, snapshot: Snapshot, memory: Memory, effect: Publi
         CheckToSet(effect.name, effect.sha, effect.conclusion, effect.summary, snapshot.link, effect.text),
     )
     shown = CheckShown(effect.name, effect.sha, effect.conclusion, effect.summary)
+    shas = {effect.sha, snapshot.change.head_sha, snapshot.group.sha if snapshot.group else ""}
     others = tuple(
-        check for check in memory.published.checks if check.sha == effect.sha and check.name != effect.name
+        check
+        for check in memory.published.checks
+        if check.sha in shas and (check.sha, check.name) != (effect.sha, effect.name)
     )
     return replace(memory, published=replace(memory.published, checks=(*others, shown)))
 

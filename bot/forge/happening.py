@@ -25,6 +25,7 @@ class Topic(StrEnum):
     PIPELINE = "pipeline"
     AWARD = "award"
     THREAD = "thread"
+    MERGE_GROUP = "merge_group"
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,13 @@ def merge(
     return landed
 
 
+def commit_onto(state: State, repo: Repo, actor: Actor, pull: Pull, base: str) -> str:
+    """A merge commit of the change on top of ``base``, which no branch has yet. Raises Refused for a conflict."""
+    if state.git(repo).merge_tree(base, pull.head_sha) is None:
+        raise Refused("Merge conflicts must be resolved", Refusal.NOT_MERGEABLE)
+    return _land_commit(state, repo, actor, pull, MergeWish(), base)
+
+
 def _land_commit(state: State, repo: Repo, actor: Actor, pull: Pull, wish: MergeWish, base: str) -> str:
     git = state.git(repo)
     who = signature(state, actor.login)

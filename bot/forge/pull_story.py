@@ -7,6 +7,7 @@ from dataclasses import replace
 from bot.forge import merging, pulls, reports, talk
 from bot.forge.faces import FACES, Face
 from bot.forge.gitstore import FileChange
+from bot.forge.merge_queue import MergeQueue
 from bot.forge.model import (
     Actor,
     Comment,
@@ -94,6 +95,11 @@ class PullStory:
             runs = newest_check_runs(self._repo, self._pull.head_sha)
             run = next(each for each in runs if each.name == check)
             reports.press(self._state, self._repo, Actor(by), run, button)
+
+    def enqueue(self, by: str, queue: MergeQueue) -> None:
+        """Put it into the merge queue."""
+        with self._state.lock:
+            queue.add(self._pull, Actor(by))
 
     def close(self, by: str) -> None:
         """Close without merging."""

@@ -9,6 +9,7 @@ from bot.forge import courier, pulls, reports, repos
 from bot.forge import gitread as history
 from bot.forge.faces import FACES
 from bot.forge.gitstore import CommitInfo
+from bot.forge.merge_queue import MergeQueue
 from bot.forge.model import Access, Actor, ApprovalRule, Hook, Protection, Repo, RequiredCheck, Role, Settings
 from bot.forge.pull_story import PullStory
 from bot.forge.pushes import push
@@ -191,6 +192,10 @@ class RepoStory:
         wish = pulls.Opening(title, head, base, body, draft)
         with self._state.lock:
             return PullStory(self._state, self._repo, pulls.open_pull(self._state, self._repo, Actor(author), wish))
+
+    def merge_queue(self) -> MergeQueue:
+        """A queue through which changes land from now on, for who puts them there."""
+        return MergeQueue(self._state, self._repo)
 
     def pull(self, number: int) -> PullStory:
         """A pull request by number. Raises Refused when there is none."""

@@ -5,7 +5,7 @@ Everything here is derived from state and compared with what stands, so saying i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from bot.core.decide.deploying import Stage, positions
@@ -21,7 +21,7 @@ from bot.core.effects import (
     key_of,
 )
 from bot.core.face.address import reaching
-from bot.core.face.checks import gate_check, plan_check
+from bot.core.face.checks import Check, gate_check, group_check, plan_check
 from bot.core.face.compose import compose
 from bot.core.face.render import body_digest, render
 from bot.core.face.sayings import approval_dropped, bypassed, deploy_differs, deploy_failed, merge_waits
@@ -76,6 +76,13 @@ def _checks(snapshot: Snapshot, verdict: Reason) -> Iterable[HostEffect]:
         wanted[GATE] = gate_check(snapshot, verdict)
     if not _worth_a_plan_check(snapshot, wanted[PLAN][0]):
         del wanted[PLAN]
+    yield from _changed(snapshot, sha, wanted)
+    if snapshot.group is not None and snapshot.rules.mode is Mode.ENFORCE:
+        yield from _changed(snapshot, snapshot.group.sha, {GATE: group_check(snapshot, snapshot.group, verdict)})
+
+
+def _changed(snapshot: Snapshot, sha: str, wanted: Mapping[str, Check]) -> Iterable[PublishCheck]:
+    """Checks of a commit that do not stand as they should."""
     standing = {check.name: check for check in snapshot.memory.published.checks if check.sha == sha}
     for name, (conclusion, *words) in sorted(wanted.items()):
         summary, text = (reaching(each, slash_commands=snapshot.slash_commands) for each in words)

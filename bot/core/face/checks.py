@@ -10,6 +10,7 @@ from bot.core.decide.planning import all_planned, planned_sets, unplanned
 from bot.core.face.explain import explain
 from bot.core.face.markdown import visible
 from bot.core.face.words import counted, plural, total
+from bot.core.group import Group, differs
 from bot.core.guard.judging import denials
 from bot.core.record import CheckConclusion
 from bot.core.runs import RunState
@@ -38,6 +39,16 @@ def gate_check(snapshot: Snapshot, verdict: Reason) -> Check:
         names = ", ".join(covered.login for covered in record.approvals)
         return CheckConclusion.SUCCESS, _line(f"Open: approved by {names}" if names else "Open: may be merged"), text
     return CheckConclusion.PENDING, _line(_first(verdict)), text
+
+
+def group_check(snapshot: Snapshot, group: Group, verdict: Reason) -> Check:
+    """What the required check says of the commit that the host's merge queue would merge."""
+    conclusion, summary, text = gate_check(snapshot, verdict)
+    if conclusion is CheckConclusion.PENDING and snapshot.fresh and all_planned(snapshot):
+        # A queue waits for its checks and for nothing else: what waits for people does not go on by itself.
+        return CheckConclusion.FAILURE, summary, text
+    other = differs(group, snapshot.selection) if conclusion is CheckConclusion.SUCCESS else ""
+    return (CheckConclusion.FAILURE, _line(other), text) if other else (conclusion, summary, text)
 
 
 def plan_check(snapshot: Snapshot, verdict: Reason) -> Check:

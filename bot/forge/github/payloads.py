@@ -212,6 +212,23 @@ def _check_run(state: State, happening: Happening) -> Letter:
     return "check_run", {"check_run": shape | {"check_suite": suite}} | pressed
 
 
+def _head_commit(state: State, happening: Happening, sha: str) -> Json:
+    whole = _push_commit(state, happening, gitread.commit(state.git(happening.repo), sha))
+    return {name: whole[name] for name in ("id", "tree_id", "message", "timestamp", "author", "committer")}
+
+
+def _merge_group(state: State, happening: Happening) -> Letter:
+    entry, reason = happening.subject, happening.details.get("reason")
+    shape: Json = {
+        "head_sha": entry.sha,
+        "head_ref": entry.ref,
+        "base_sha": entry.base,
+        "base_ref": f"refs/heads/{entry.pull.base_ref}",
+        "head_commit": _head_commit(state, happening, entry.sha),
+    }
+    return "merge_group", {"merge_group": shape} | ({"reason": reason} if reason else {})
+
+
 def _deployment(state: State, happening: Happening) -> Letter:
     return "deployment", {
         "deployment": report.deployment(state, happening.repo, happening.subject),
@@ -240,6 +257,7 @@ _BODIES: dict[Topic, Callable[[State, Happening], tuple[str, dict[str, Any]]]] =
     Topic.COMMENT: _comment,
     Topic.STATUS: _status,
     Topic.CHECK_RUN: _check_run,
+    Topic.MERGE_GROUP: _merge_group,
     Topic.DEPLOYMENT: _deployment,
     Topic.DEPLOYMENT_STATUS: _deployment_status,
 }

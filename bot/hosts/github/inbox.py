@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from bot.core.errors import MalformedDelivery
-from bot.core.events import CommandPressed, Delivery, Hint, Ignored
+from bot.core.events import CommandPressed, Delivery, GroupAsked, GroupGone, Hint, Ignored
 from bot.core.model import RepoRef
 from bot.hosts import shapes
 from bot.hosts.github.payloads import (
@@ -22,6 +22,7 @@ from bot.hosts.github.payloads import (
     CheckSuiteEvent,
     CommentEvent,
     Event,
+    MergeGroupEvent,
     Pull,
     PullEvent,
     PushEvent,
@@ -43,12 +44,16 @@ EVENTS: Final = (
     "push",
     "status",
     "check_run",
+    "merge_group",
 )
 """What ``setup`` subscribes to."""
 
 INDIFFERENT: Final = frozenset({"assigned", "unassigned", "milestoned", "demilestoned"})
 """Actions on a pull request that change nothing anybody here looks at."""
 
+_QUEUED: Final = re.compile(
+    r"refs/heads/gh-readonly-queue/[^\x00-\x20~^:?*\[\\]{1,255}/pr-(?P<number>[0-9]{1,9})-[0-9a-f]{40}"
+)
 _LOGIN: Final = re.compile(r"[A-Za-z0-9_-]{1,100}(\[bot\])?")
 
 
@@ -117,7 +122,6 @@ class Webhooks:
 
 _UNUSED: Final[Mapping[str, str]] = {
     "ping": "the webhook works",
-    "merge_group": "merge queues are not looked after; what they merge is seen when it lands",
 }
 
 
@@ -179,6 +183,21 @@ def _status(whose: Whose, event: StatusEvent) -> Hint:
     return reported(whose.repo, event.sha, event.context, "status")
 
 
+def _merge_group(whose: Whose, event: MergeGroupEvent) -> Hint:
+    """The branch names the last change of the group.
+
+    https://docs.github.com/en/webhooks/webhook-events-and-payloads#merge_group
+    """
+    told = event.merge_group
+    named = _QUEUED.fullmatch(told.head_ref) if told is not None else None
+    ref = numbered(whose.repo, int(named["number"])) if named is not None else None
+    if told is None or named is None or ref is None or not shapes.sha(told.head_sha):
+        return Ignored("merge_group: no change")
+    if event.action == "checks_requested" and shapes.sha(told.base_sha):
+        return GroupAsked(ref, told.head_sha, told.base_sha, told.head_ref.removeprefix("refs/heads/"))
+    return GroupGone(ref, told.head_sha)
+
+
 def _again(event: Event) -> bool:
     """Whether somebody pressed "Re-run", or our own button.
 
@@ -205,6 +224,7 @@ _DECODERS: Final[Mapping[str, tuple[msgspec.json.Decoder[Any], Callable[[Whose, 
     "pull_request_review": (msgspec.json.Decoder(PullEvent), _review),
     "issue_comment": (msgspec.json.Decoder(CommentEvent), _comment),
     "push": (msgspec.json.Decoder(PushEvent), _push),
+    "merge_group": (msgspec.json.Decoder(MergeGroupEvent), _merge_group),
     "status": (msgspec.json.Decoder(StatusEvent), _status),
     "check_run": (msgspec.json.Decoder(CheckRunEvent), lambda whose, event: _check(whose, event, event.check_run)),
     "check_suite": (

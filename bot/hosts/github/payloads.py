@@ -78,6 +78,16 @@ class StatusEvent(Event):
     context: str = ""
 
 
+class Queued(msgspec.Struct):
+    head_sha: str = ""
+    head_ref: str = ""
+    base_sha: str = ""
+
+
+class MergeGroupEvent(Event):
+    merge_group: Queued | None = None
+
+
 class RequestedAction(msgspec.Struct):
     identifier: str = ""
 
