@@ -14,6 +14,7 @@ from bot.core.effects import MergeChange, PublishCheck, PublishComment, PublishD
 from bot.core.effectset import Action
 from bot.core.face.render import body_digest
 from bot.core.gate import judge
+from bot.core.group import Group
 from bot.core.model import ChangeState
 from bot.core.record import CheckConclusion, Judgement, Published, Refusal, Verb
 from bot.core.rules import Mode, RepoRules
@@ -33,6 +34,16 @@ def test_a_planned_change_gets_both_checks_and_its_comment(build: SimpleNamespac
     assert [type(each) for each in found] == [PublishCheck, PublishCheck, PublishComment]
     assert [each.name for each in found[:2]] == ["headgate/gate", "headgate/plan"]
     assert found[2].shown.effects == {"app": build.printed(build.an_effect_set())}
+
+
+def test_while_a_queue_asks_its_commit_gets_the_gates_check_too_and_it_stands(build: SimpleNamespace) -> None:
+    asked = replace(build.a_snapshot(), group=Group("g" * 40, "b" * 40, mechanical=True))
+    found = effects(asked, PublishCheck)
+    assert [(each.name, each.sha) for each in found if each.sha == "g" * 40] == [("headgate/gate", "g" * 40)]
+    shown = tuple(
+        build.a_check_shown(each.conclusion, name=each.name, summary=each.summary, sha=each.sha) for each in found
+    )
+    assert effects(build.remembering(asked, published=Published(checks=shown)), PublishCheck) == []
 
 
 def test_observing_says_nothing_and_commenting_does_not_gate(build: SimpleNamespace) -> None:

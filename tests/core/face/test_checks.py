@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from bot.core.errors import Problem
-from bot.core.face.checks import SUMMARY_LIMIT, gate_check, plan_check
+from bot.core.face.checks import SUMMARY_LIMIT, gate_check, group_check, plan_check
 from bot.core.gate import judge
+from bot.core.group import Group
 from bot.core.record import CheckConclusion as C
 from bot.core.record import Verb
 from bot.core.runs import Failure, FailureKind, RunState
@@ -27,6 +28,19 @@ def test_green_needs_the_record_of_this_commit(build: SimpleNamespace) -> None:
     assert gate(build.an_approved()) == (C.SUCCESS, "Open: approved by bo")
     for records in ((), (build.an_open_record(head="e" * 40),), (build.an_open_record(closed_at=build.ago(1)),)):
         assert gate(build.an_approved(records=records)) == (C.PENDING, "Looking at what changed")
+
+
+def test_a_merge_queue_is_answered_green_or_red_and_never_kept_waiting_for_people(build: SimpleNamespace) -> None:
+    def answered(snapshot: Any, **fields: Any) -> tuple[C, str]:
+        chosen = snapshot.selection
+        same = {"affected": chosen.affected, "rules_digest": chosen.rules_digest, "mechanical": True}
+        return group_check(snapshot, Group("g" * 40, "b" * 40, **{**same, **fields}), judge(snapshot))[:2]
+
+    assert answered(build.an_approved()) == (C.SUCCESS, "Open: approved by bo")
+    conclusion, line = answered(build.an_approved(), affected=())
+    assert (conclusion, "goes before it in the queue" in line) == (C.FAILURE, True)
+    assert answered(build.a_snapshot())[0] is C.FAILURE, "it waits for an approval, which no queue waits for"
+    assert answered(build.a_snapshot(plans=()))[0] is C.PENDING, "a plan comes to an end by itself"
 
 
 def test_green_without_people_says_so(build: SimpleNamespace) -> None:
