@@ -27,6 +27,7 @@ from worlds import Hours
 
 from bot.core.model import ChangeRef, RepoRef
 from bot.forge import Forge, PullStory
+from bot.ports import Budget
 from bot.queues.inprocess import InProcessQueue
 from bot.wiring import Wiring
 from bot.work.allowance import Allowance
@@ -89,7 +90,7 @@ class Installation:
         self.queue = InProcessQueue()
         self.services = self.wiring.services(self.queue, self.store)
         self.jobs = Jobs(self.services, None)
-        self.allowance = Allowance(self.services.hosts[host].budget, self.hours.now)
+        self.allowance = Allowance(self.budget, self.hours.now)
 
     def round(self) -> None:
         """Poll as far as the allowance goes, then do what that found."""
@@ -99,6 +100,11 @@ class Installation:
         while (job := self.queue.take(("short",), 0)) is not None:
             self.jobs(*job)
         self.note()
+
+    def budget(self) -> Budget:
+        """The host's, which is looked at around each repository: so each call is counted in its own window."""
+        self.note(self.swept)
+        return self.services.hosts[self.host].budget()
 
     def pause(self, seconds: float) -> bool:
         """Simulated time passes."""

@@ -11,6 +11,8 @@ import pytest
 from hosts.gitea.fixtures import gitea_judge, gitea_server
 from worlds import World
 
+from bot.stores.database import Database
+
 __all__ = ["gitea_judge", "gitea_server"]
 
 
@@ -19,6 +21,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "gitea" in item.nodeid:
             item.add_marker("gitea")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def seen_before_any_fork(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Coverage takes a lock when it first sees a file. What a store does in a forked child must not be such a first
+    time: another thread may have held that lock when the child was made, which then waits for ever."""
+    Database(f"sqlite:///{tmp_path_factory.mktemp('seen')}/seen.db", "kill").after_fork()
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from bot.core.record import IntentState, Verb
 from bot.core.rules import Environment, Limits, Mode, RepoRules
 from bot.core.runs import RunKind
 
-LAW = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+LAW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 PEOPLE = ("ann", "bo", "cy", "mel", "ro", "nobody")
 OUTCOMES = ("succeed", "succeed", "succeed", "fail", "differ", "lose", "cancel", "expire")

@@ -22,7 +22,7 @@ def calls_for_a_push(world: Any, pull: Any, files: dict[str, str]) -> int:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("projects", [1, 100])
+@pytest.mark.parametrize("projects", [1, 40, pytest.param(100, marks=pytest.mark.thorough)])
 def test_a_settled_push_costs_at_most_twelve_calls_however_many_projects(
     make_world: Callable[..., Any], projects: int
 ) -> None:

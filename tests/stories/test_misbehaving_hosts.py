@@ -143,7 +143,21 @@ def one_comment_and_one_deploy(world: Any, pull: Any) -> None:
     assert len(told) == len(set(told))
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+EVERYDAY = ("server-errors", "limited", "answers-lost", "stale-reads", "an-hour-of-downtime")
+"""What differs most between the two kinds of host; on the second one the rest is tried now and then."""
+PAIRS = [
+    pytest.param(
+        host,
+        fault,
+        id=f"{host}-{fault.name}",
+        marks=() if host == "github" or fault.name in EVERYDAY else pytest.mark.thorough,
+    )
+    for host in ("github", "gitlab")
+    for fault in FAULTS
+]
+
+
+@pytest.mark.parametrize(("world", "fault"), PAIRS, indirect=["world"])
 def test_the_day_ends_as_on_a_host_that_behaves(world: Any, fault: Fault) -> None:
     pull = world.pull({"prod/web/wanted": "a=2\n"})
     usual = pushed(world, pull, 3, lambda *_: None)

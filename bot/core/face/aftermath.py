@@ -12,6 +12,7 @@ from bot.core.face.explain import plain_keeping_code
 from bot.core.face.markdown import block, code, plain
 from bot.core.face.words import both, clock, either
 from bot.core.people import eligible
+from bot.core.record import Judgement, MergeRecord, Verb
 from bot.core.runs import Verification
 from bot.core.snapshot import Snapshot
 
@@ -40,8 +41,21 @@ def merged_headline(snapshot: Snapshot) -> str:
             return words.format(names=both(names))
     if stages == {Stage.SUPERSEDED}:
         return "Superseded: a newer commit is deployed"
-    merger = f" ({plain(merge.by)}, {clock(merge.at, snapshot.now)})" if merge else ""
+    merger = f" ({plain(_who_merged(snapshot, merge))}, {clock(merge.at, snapshot.now)})" if merge else ""
     return f"✅ Deployed by merge of {code(snapshot.change.head_sha[:7])}{merger}"
+
+
+def _who_merged(snapshot: Snapshot, merge: MergeRecord) -> str:
+    """Who merged it; or, where we did, who asked us to."""
+    asked = [
+        request.author
+        for request in snapshot.memory.requests
+        if request.command is not None
+        and request.command.verb is Verb.MERGE
+        and request.judgement is Judgement.DONE
+        and request.head == snapshot.change.head_sha
+    ]
+    return asked[-1] if asked and merge.by.lower() == snapshot.bot.lower() else merge.by
 
 
 def stage_words(snapshot: Snapshot, position: Position) -> str:

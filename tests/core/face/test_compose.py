@@ -298,6 +298,14 @@ def test_deployed_says_when_and_whether_it_was_verified(
     assert found.next == ""
 
 
+def test_where_we_merged_it_is_said_who_asked(build: SimpleNamespace) -> None:
+    done, deploys = (build.an_intent(state=IntentState.DEPLOYED),), (build.a_deploy_run(),)
+    asked = (build.granted(Verb.MERGE, "cy"),)
+    by_people = build.a_merged(intents=done, deploys=deploys, requests=asked)
+    assert "(bo, 11:59 UTC)" in face(by_people).headline
+    assert "(cy, 11:59 UTC)" in face(replace(by_people, bot="bo")).headline
+
+
 def test_superseded_says_so(build: SimpleNamespace) -> None:
     found = face(build.a_merged(intents=(build.an_intent(state=IntentState.SUPERSEDED),)))
     assert "Superseded: a newer commit is deployed" in found.headline
