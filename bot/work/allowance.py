@@ -12,6 +12,8 @@ from bot.ports import Budget
 
 Item = TypeVar("Item")
 
+USUAL: Final = 4
+"""Calls that one item may cost, as long as nothing is known of it."""
 SHARE: Final = 5
 """Sweeps take at most one part in five of what the host allows within one window."""
 
@@ -32,7 +34,7 @@ class Allowance:
         self._budget = budget
         self._now = now
         self._window: datetime | None = None
-        self._spent = 0
+        self._spent = self._most = 0
         self._next = 0
 
     def spend(self, items: Sequence[Item], sweep: Callable[[Item], object], most: int | None = None) -> Swept:
@@ -58,9 +60,18 @@ class Allowance:
         ended = budget.resets_at is not None and self._now() >= budget.resets_at
         if budget.resets_at != self._window or ended:
             self._window, self._spent = budget.resets_at, 0
-        return budget.limit is not None and self._spent >= budget.limit // SHARE
+        # One more may cost as much as the dearest so far; the first of a window is swept whatever it costs.
+        return (
+            budget.limit is not None and self._spent > 0 and self._spent + max(self._most, 1) > budget.limit // SHARE
+        )
 
     def _note(self, before: Budget, after: Budget) -> None:
-        if before.remaining is None or after.remaining is None or before.resets_at != after.resets_at:
+        if after.remaining is None:
             return
-        self._spent += max(before.remaining - after.remaining, 0)
+        if before.remaining is None or before.resets_at != after.resets_at:
+            # Whoever asked what the new window has seen: no more than one item may cost is taken for ours.
+            used = (after.limit or 0) - after.remaining
+            self._window, self._spent = after.resets_at, max(min(used, max(self._most, USUAL)), 0)
+            return
+        cost = max(before.remaining - after.remaining, 0)
+        self._spent, self._most = self._spent + cost, max(self._most, cost)

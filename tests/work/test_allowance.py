@@ -48,6 +48,27 @@ def test_a_window_that_has_ended_holds_nobody_back_though_no_call_told_of_the_ne
     assert allowance.spend(REPOSITORIES, host.sweep, 1) == Swept(1)
 
 
+def test_the_last_one_does_not_take_it_over_the_fifth() -> None:
+    host = Host(110)
+    allowance = Allowance(lambda: host.budget, lambda: host.now)
+    assert [allowance.spend(REPOSITORIES, host.sweep).count for _ in range(3)] == [3, 2, 0]
+    assert host.budget.remaining == 110 - 20
+
+
+def test_what_ran_into_a_new_window_is_counted_there() -> None:
+    host = Host()
+    allowance = Allowance(lambda: host.budget, lambda: host.now)
+    allowance.spend(REPOSITORIES, host.sweep, 1)
+
+    def crosses(repository: str) -> None:
+        host.budget = Budget(100, 100, NOON + timedelta(hours=1))
+        host.sweep(repository)
+
+    allowance.spend(REPOSITORIES, crosses, 1)
+    assert [allowance.spend(REPOSITORIES, host.sweep).count for _ in range(3)] == [3, 1, 0]
+    assert host.budget.remaining == 100 - 20
+
+
 def test_answers_that_cost_nothing_are_not_counted() -> None:
     host = Host()
     allowance = Allowance(lambda: host.budget, lambda: host.now)
