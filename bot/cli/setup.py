@@ -12,7 +12,7 @@ from bot.core.config.server import rules_for
 from bot.core.decide.publishing import GATE
 from bot.core.model import RepoRef
 from bot.core.rules import Mode
-from bot.hosts.github.settings import DEFAULT_URL
+from bot.hosts.github.settings import from_operator
 from bot.hosts.setup import Finding, SetsUp, Wanted, apply
 from bot.ports import Host
 from bot.wiring import Wiring, config_path
@@ -64,16 +64,16 @@ def _register(wiring: Wiring, host: str, owner: str, name: str, *, dry_run: bool
     settings = wiring.settings.hosts[host]
     if settings.kind != "github":
         raise click.UsageError("only GitHub has apps of this kind")
-    public = wiring.settings.listen.public_url
-    hook = f"{public.rstrip('/')}/webhooks/{host}" if public else ""
-    run(NewAppWanted(name, owner, settings.url or DEFAULT_URL, hook, wiring.path.parent), host, dry_run=dry_run)
+    api_url = from_operator(settings, wiring.secret, wiring.settings.instance).api_url
+    wanted = NewAppWanted(name, owner, api_url, wiring.settings.webhook_url(host), wiring.path.parent)
+    run(wanted, host, dry_run=dry_run)
 
 
 def wanted_of(wiring: Wiring, host: str, repo: RepoRef) -> Wanted:
     """How the operator's settings want a repository to be set up."""
     settings = wiring.settings
     rules = rules_for(settings, repo)
-    hook = f"{settings.listen.public_url.rstrip('/')}/webhooks/{host}" if settings.listen.public_url else ""
+    hook = settings.webhook_url(host)
     url = "" if settings.hosts[host].poll is not None and not hook else hook
     # The gate's check is published in this mode alone: required in another one it would block every merge for ever.
     checks = (GATE,) if rules is not None and rules.mode is Mode.ENFORCE else ()

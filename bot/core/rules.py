@@ -279,6 +279,11 @@ class Settings:
     path: str = ""
     """Directories where tools are looked for; empty: a fixed default."""
 
+    def webhook_url(self, host: str) -> str:
+        """Where a host posts its webhooks to; empty where we have no public address."""
+        public = self.listen.public_url.rstrip("/")
+        return f"{public}/webhooks/{host}" if public else ""
+
     def guard_of(self, rules: RepoRules, environment: str) -> GuardRules:
         """The static guard's rules in force in an environment: its own, else the repository's."""
         known = self.environments.get(environment)

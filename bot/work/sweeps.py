@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 
 from bot.core.config.server import listed_repositories
 from bot.core.errors import HeadgateError
@@ -75,9 +76,11 @@ class Sweeper:
         self._spawn(self._keep_house, RETENTION_EVERY.total_seconds(), "retention")
         for name, host in self._services.settings.hosts.items():
             if host.poll is not None:
-                self._spawn(self._poller(name), host.poll.total_seconds(), f"poll-{name}")
+                turn = self._in_turn("poll", name, partial(self._poll, name))
+                self._spawn(turn, host.poll.total_seconds(), f"poll-{name}")
             if self._services.settings.listen.public_url:
-                self._spawn(self._redeliverer(name), REDELIVER_EVERY, f"redeliver-{name}")
+                turn = self._in_turn("redeliver", name, partial(redeliver_all, self._services, name))
+                self._spawn(turn, REDELIVER_EVERY, f"redeliver-{name}")
 
     def stop(self) -> None:
         """Stop and wait for the round at hand."""
@@ -111,27 +114,20 @@ class Sweeper:
             services.store.checkpoint(services.audit_key)
         self._tidy()
 
-    def _redeliverer(self, name: str) -> Callable[[], None]:
+    def _in_turn(self, task: str, name: str, work: Callable[[Allowance], object]) -> Callable[[], None]:
+        """A task over a host's repositories, within its allowance: of all processes one does it at a time."""
         host = self._services.hosts.get(name)
         allowance = Allowance(host.budget if host is not None else Budget, self._services.clock.now)
 
-        def work() -> None:
+        def turn() -> None:
             services = self._services
-            if services.store.lead(f"redeliver:{name}", services.identity, services.clock.now(), LEAD):
-                redeliver_all(services, name, allowance)
+            if services.store.lead(f"{task}:{name}", services.identity, services.clock.now(), LEAD):
+                work(allowance)
 
-        return work
+        return turn
 
-    def _poller(self, name: str) -> Callable[[], None]:
-        host = self._services.hosts.get(name)
-        allowance = Allowance(host.budget if host is not None else Budget, self._services.clock.now)
-
-        def work() -> None:
-            services = self._services
-            if services.store.lead(f"poll:{name}", services.identity, services.clock.now(), LEAD):
-                poll_all(services, name, allowance, lambda seconds: not self._stop.wait(seconds))
-
-        return work
+    def _poll(self, name: str, allowance: Allowance) -> None:
+        poll_all(self._services, name, allowance, lambda seconds: not self._stop.wait(seconds))
 
 
 def redeliver_all(services: Services, name: str, allowance: Allowance) -> None:
@@ -139,7 +135,7 @@ def redeliver_all(services: Services, name: str, allowance: Allowance) -> None:
     host: object = services.hosts.get(name)
     if not isinstance(host, Redelivers):
         return
-    url = f"{services.settings.listen.public_url.rstrip('/')}/webhooks/{name}"
+    url = services.settings.webhook_url(name)
 
     def one(repo: RepoRef) -> None:
         if count := host.redeliver(repo, url, services.clock.now()):

@@ -123,3 +123,10 @@ def test_a_dry_run_prints_what_would_be_posted_and_does_nothing(run: Callable[..
     assert json.loads(shown + "}")["default_permissions"]["checks"] == "write"
     assert "https://github.com/organizations/acme/settings/apps/new" in rest
     assert run("setup", "github", "--config", config).exit_code == 2
+
+
+def test_a_slash_at_the_end_of_the_servers_address_changes_nothing(run: Callable[..., Any], tmp_path: Path) -> None:
+    config = tmp_path / "headgate-server.yaml"
+    config.write_text('version: 1\nhosts: {github: {url: "https://git.example.com/api/v3/", poll: 30s}}\n')
+    result = run("setup", "github", "--app", "--dry-run", "--config", config)
+    assert "posted by your browser to https://git.example.com/settings/apps/new?" in result.output
