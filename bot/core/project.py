@@ -93,6 +93,10 @@ class Affected:
     direct: bool = True
     wanted: Project | None = None
 
+    def bindings(self) -> tuple[Project, ...]:
+        """The binding that is planned; and the one that is wanted, where it is another."""
+        return (self.project,) if self.wanted is None else (self.project, self.wanted)
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:

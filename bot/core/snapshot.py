@@ -10,7 +10,7 @@ from bot.core.effectset import EffectSet
 from bot.core.group import Group
 from bot.core.model import Change, ChangeRef, HostFacts, Permission
 from bot.core.project import Selection
-from bot.core.record import GateRecord, Intent, Memory
+from bot.core.record import GateRecord, Intent, Judgement, Memory, Request, Verb
 from bot.core.rules import Environment, Limits, RepoRules
 from bot.core.runs import Run, RunKind
 
@@ -146,6 +146,17 @@ class Snapshot:
         """What we know a person may do; NONE for somebody unknown."""
         known = self.host.permissions.get(login.lower())
         return known if known is not None else self.people.get(login.lower(), Permission.NONE)
+
+    def merges_asked(self, judgement: Judgement) -> tuple[Request, ...]:
+        """Words of that standing that ask us to merge this very commit, oldest first."""
+        return tuple(
+            request
+            for request in self.memory.requests
+            if request.command is not None
+            and request.command.verb is Verb.MERGE
+            and request.judgement is judgement
+            and request.head == self.change.head_sha
+        )
 
     def environment(self, name: str) -> Environment:
         return self.environments.get(name) or Environment(name)

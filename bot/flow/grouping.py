@@ -18,11 +18,12 @@ from bot.ports import Mirror
 
 def note_group(services: Services, hint: GroupAsked | GroupGone) -> None:
     """Keep what is asked; forget it when the queue has dropped that very commit."""
-    name, kept = _setting(hint.ref), services.store.setting(_setting(hint.ref))
+    name = _setting(hint.ref)
     match hint:
         case GroupAsked(sha=sha, base=base, branch=branch):
             services.store.put_setting(name, json.dumps([sha, base, branch]))
         case GroupGone(sha=sha):
+            kept = services.store.setting(name)
             if kept and json.loads(kept)[0] == sha:
                 services.store.put_setting(name, "")
 

@@ -68,7 +68,7 @@ class Guard:
     ) -> tuple[Judged, ...]:
         """One project, under the binding that is planned and under the one that is wanted, by the stricter rules."""
         layout, known = target_branch
-        bindings = [each.project, *([each.wanted] if each.wanted is not None else [])]
+        bindings = each.bindings()
         after = [finding for one in bindings for finding in self._findings(mirror, repo, selection.commit, one)]
         after += [finding for one in bindings for finding in target_findings(one, known)]
         old = _stood(each.project, layout)

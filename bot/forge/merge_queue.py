@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from bot.forge import merging
 from bot.forge.happening import Happening, Topic
 from bot.forge.model import Actor, Pull, Refused, Repo
-from bot.forge.pushes import close, heads_and_tags, land
 from bot.forge.rules import checks_of, merge_blockers
 from bot.forge.state import State
 
@@ -63,12 +62,13 @@ class MergeQueue:
             outcome = self._outcome(first)
             if outcome == "green":
                 self.entries.pop(0)
-                self._land(first)
+                merging.put_on_base(self._state, self._repo, first.actor, first.pull, first.sha, "merge_queue_merge")
+                self._tell("destroyed", first, "merged")
             elif outcome == "red":
                 rest, self.entries = self.entries[1:], []
-                self._drop(first, "dequeued")
+                self._tell("destroyed", first, "dequeued")
                 for entry in rest:
-                    self._drop(entry, "invalidated")
+                    self._tell("destroyed", entry, "invalidated")
                     self._ask(entry.pull, entry.actor)
             else:
                 return
@@ -80,19 +80,6 @@ class MergeQueue:
         if any(each in RED for each in wanted):
             return "red"
         return "green" if all(each in GREEN for each in wanted) else ""
-
-    def _land(self, entry: Entry) -> None:
-        state, repo, pull = self._state, self._repo, entry.pull
-        before = heads_and_tags(state, repo)
-        pull.merged_at, pull.merged_by, pull.merge_sha = state.now(), entry.actor.login, entry.sha
-        pull.base_sha = before[f"refs/heads/{pull.base_ref}"]
-        state.git(repo).set_ref(f"refs/heads/{pull.base_ref}", entry.sha)
-        close(state, repo, pull, entry.actor)
-        self._tell("destroyed", entry, "merged")
-        land(state, repo, entry.actor, before, kind="merge_queue_merge")
-
-    def _drop(self, entry: Entry, reason: str) -> None:
-        self._tell("destroyed", entry, reason)
 
     def _tell(self, action: str, entry: Entry, reason: str = "") -> None:
         details = {"reason": reason} if reason else {}

@@ -70,15 +70,21 @@ def merge(
     blocked = blockers(state, repo, pull)
     if blocked and not bypass:
         raise Refused(" ".join(blocked), Refusal.NOT_MERGEABLE)
-    before = heads_and_tags(state, repo)
-    base = before[f"refs/heads/{pull.base_ref}"]
+    base = heads_and_tags(state, repo)[f"refs/heads/{pull.base_ref}"]
     landed = _land_commit(state, repo, actor, pull, wish, base)
-    pull.merged_at, pull.merged_by, pull.merge_sha = state.now(), actor.login, landed
-    pull.base_sha, pull.landed_as, pull.waiting_merge = base, wish.method, None
-    state.git(repo).set_ref(f"refs/heads/{pull.base_ref}", landed)
-    close(state, repo, pull, actor)
-    land(state, repo, actor, before, kind="pr_merge")
+    pull.landed_as, pull.waiting_merge = wish.method, None
+    put_on_base(state, repo, actor, pull, landed, "pr_merge")
     return landed
+
+
+def put_on_base(state: State, repo: Repo, actor: Actor, pull: Pull, sha: str, kind: str) -> None:
+    """Move the base to the commit that merges the change, and let everything follow. ``kind`` is the activity's."""
+    before = heads_and_tags(state, repo)
+    pull.merged_at, pull.merged_by, pull.merge_sha = state.now(), actor.login, sha
+    pull.base_sha = before[f"refs/heads/{pull.base_ref}"]
+    state.git(repo).set_ref(f"refs/heads/{pull.base_ref}", sha)
+    close(state, repo, pull, actor)
+    land(state, repo, actor, before, kind=kind)
 
 
 def commit_onto(state: State, repo: Repo, actor: Actor, pull: Pull, base: str) -> str:

@@ -60,17 +60,12 @@ def page() -> str:
 def _events() -> str:
     """Which webhooks are used, and which say nothing and why."""
     text = EVENTS
-    hosts: tuple[tuple[str, tuple[str, ...], Mapping[str, str]], ...] = (
-        ("GitHub", github.UNDERSTOOD, {}),
-        ("GitLab", gitlab.UNDERSTOOD, gitlab.IGNORED),
-        ("Gitea, Forgejo", gitea.UNDERSTOOD, gitea.IGNORED),
-    )
-    for name, used, ignored in hosts:
+    for name, host in (("GitHub", github), ("GitLab", gitlab), ("Gitea, Forgejo", gitea)):
         why: dict[str, list[str]] = {}
-        for event, reason in ignored.items():
+        for event, reason in host.IGNORED.items():
             why.setdefault(reason, []).append(f"`{event}`")
         rest = "".join(f"| {', '.join(events)} | {reason} |\n" for reason, events in why.items())
-        text += f"| **{name}**: {', '.join(f'`{event}`' for event in used)} | used |\n{rest}"
+        text += f"| **{name}**: {', '.join(f'`{event}`' for event in host.UNDERSTOOD)} | used |\n{rest}"
     return text
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from contracts.stages import STAGES, Stage
+from hosts.gitea.server import settled
 
 from bot.core.errors import HostDenied
 from bot.core.model import ChangeRef
@@ -24,16 +24,6 @@ def opened(stage: Stage) -> ChangeRef:
     return ChangeRef(stage.repo, stage.open_change("one"))
 
 
-def eventually(found: Callable[[], bool]) -> bool:
-    """Some hosts write down who did what after they answered."""
-    end = time.monotonic() + 10
-    while not found():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
-
-
 def review_commit(stage: Stage) -> bool:
     ref = opened(stage)
     stage.approve(ref.number, "bo")
@@ -44,7 +34,7 @@ def review_commit(stage: Stage) -> bool:
 def pushers(stage: Stage) -> bool:
     ref = opened(stage)
     head = stage.push("one", "bo")
-    return eventually(lambda: stage.host.change(ref, known=None, checks=False).pushers.get(head) == "bo")
+    return settled(lambda: stage.host.change(ref, known=None, checks=False).pushers.get(head) == "bo")
 
 
 def head_guard(stage: Stage) -> bool:

@@ -36,28 +36,15 @@ def limited_without_a_word(world: Any, _: Any) -> None:
     world.forge.trouble.limit_next(2, 429, None)
 
 
-def cut_short(world: Any, _: Any) -> None:
-    world.forge.trouble.cut_answers = 3
+def spoilt(**knobs: float) -> Callable[[Any, Any], None]:
+    """The host's trouble is turned up so far; see ``bot.forge.trouble``."""
 
+    def begin(world: Any, _: Any) -> None:
+        for name, value in knobs.items():
+            assert hasattr(world.forge.trouble, name)
+            setattr(world.forge.trouble, name, value)
 
-def unanswered(world: Any, _: Any) -> None:
-    world.forge.trouble.lose_answers = 2
-
-
-def slow(world: Any, _: Any) -> None:
-    world.forge.trouble.latency_s = 0.02
-
-
-def undecided(world: Any, _: Any) -> None:
-    world.forge.trouble.null_mergeable_reads = 6
-
-
-def stale(world: Any, _: Any) -> None:
-    world.forge.trouble.stale_reads = 6
-
-
-def silent(world: Any, _: Any) -> None:
-    world.forge.trouble.lose_deliveries = 20
+    return begin
 
 
 def down_for_an_hour(world: Any, _: Any) -> None:
@@ -78,12 +65,12 @@ FAULTS = [
     Fault("server-errors", broken),
     Fault("limited", limited),
     Fault("limited-without-retry-after", limited_without_a_word),
-    Fault("answers-cut-short", cut_short),
-    Fault("answers-lost", unanswered),
-    Fault("slow", slow),
-    Fault("mergeability-unknown", undecided),
-    Fault("stale-reads", stale),
-    Fault("deliveries-lost", silent),
+    Fault("answers-cut-short", spoilt(cut_answers=3)),
+    Fault("answers-lost", spoilt(lose_answers=2)),
+    Fault("slow", spoilt(latency_s=0.02)),
+    Fault("mergeability-unknown", spoilt(null_mergeable_reads=6)),
+    Fault("stale-reads", spoilt(stale_reads=6)),
+    Fault("deliveries-lost", spoilt(lose_deliveries=20)),
     Fault("an-hour-of-downtime", down_for_an_hour),
     Fault("comment-deleted", comment_deleted),
     Fault("status-overwritten", status_overwritten),

@@ -274,16 +274,9 @@ def _merge(snapshot: Snapshot) -> Iterable[HostEffect]:
         return
     if not gate_open(snapshot) or not _shown_open(snapshot):
         return
-    asked = [
-        request.author
-        for request in snapshot.memory.requests
-        if request.judgement is Judgement.OPEN
-        and request.command is not None
-        and request.command.verb is Verb.MERGE
-        and request.head == change.head_sha
-    ]
+    asked = snapshot.merges_asked(Judgement.OPEN)
     if asked or (rules.auto_merge and snapshot.selection.affected):
-        yield MergeChange(change.head_sha, rules.merge_method, asked[0] if asked else "")
+        yield MergeChange(change.head_sha, rules.merge_method, asked[0].author if asked else "")
 
 
 def _shown_open(snapshot: Snapshot) -> bool:

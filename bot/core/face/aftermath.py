@@ -12,7 +12,7 @@ from bot.core.face.explain import plain_keeping_code
 from bot.core.face.markdown import block, code, plain
 from bot.core.face.words import both, clock, either
 from bot.core.people import eligible
-from bot.core.record import Judgement, MergeRecord, Verb
+from bot.core.record import Judgement, MergeRecord
 from bot.core.runs import Verification
 from bot.core.snapshot import Snapshot
 
@@ -47,15 +47,8 @@ def merged_headline(snapshot: Snapshot) -> str:
 
 def _who_merged(snapshot: Snapshot, merge: MergeRecord) -> str:
     """Who merged it; or, where we did, who asked us to."""
-    asked = [
-        request.author
-        for request in snapshot.memory.requests
-        if request.command is not None
-        and request.command.verb is Verb.MERGE
-        and request.judgement is Judgement.DONE
-        and request.head == snapshot.change.head_sha
-    ]
-    return asked[-1] if asked and merge.by.lower() == snapshot.bot.lower() else merge.by
+    asked = snapshot.merges_asked(Judgement.DONE)
+    return asked[-1].author if asked and merge.by.lower() == snapshot.bot.lower() else merge.by
 
 
 def stage_words(snapshot: Snapshot, position: Position) -> str:

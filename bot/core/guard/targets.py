@@ -65,7 +65,7 @@ def own_findings(selection: Selection) -> Selection:
 def _foreign(
     each: Affected, repo: RepoRef, targets: Mapping[str, TargetFact], rules: Callable[[str], GuardRules]
 ) -> Iterable[Judged]:
-    for project in (each.project, *([each.wanted] if each.wanted is not None else [])):
+    for project in each.bindings():
         fact = targets.get(project.target)
         if fact is None or fact.deployed_environment is None or fact.deployed_repo in ("", str(repo)):
             continue

@@ -48,6 +48,11 @@ EVENTS: Final = (
 )
 """What ``setup`` subscribes to."""
 
+IGNORED: Final[Mapping[str, str]] = {
+    "ping": "the webhook works",
+}
+"""Events that say nothing to us, and why."""
+
 INDIFFERENT: Final = frozenset({"assigned", "unassigned", "milestoned", "demilestoned"})
 """Actions on a pull request that change nothing anybody here looks at."""
 
@@ -102,11 +107,9 @@ class Webhooks:
 
     def decode(self, delivery: Delivery, own_login: str) -> tuple[Hint, ...]:
         """What it hints at; never raises. ``own_login`` may be empty: then our own echoes are hints, too."""
-        if delivery.event in _UNUSED:
-            return (Ignored(f"{delivery.event}: {_UNUSED[delivery.event]}"),)
         known = _DECODERS.get(delivery.event)
         if known is None:
-            return (Ignored(f"{delivery.event}: not used"),)
+            return (Ignored(f"{delivery.event}: {IGNORED.get(delivery.event, 'not used')}"),)
         decoder, hint = known
         try:
             event = decoder.decode(delivery.body)
@@ -118,11 +121,6 @@ class Webhooks:
         repo = RepoRef(self._settings.name, name)
         own, prefix = own_login.lower(), self._settings.check_prefix
         return (hint(Whose(repo, own, self._app_id, prefix, delivery.id, delivery.received_at), event),)
-
-
-_UNUSED: Final[Mapping[str, str]] = {
-    "ping": "the webhook works",
-}
 
 
 def _login(account: Account | None) -> str:

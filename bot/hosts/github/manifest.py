@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 import requests
 
 from bot.core.errors import HostDenied
-from bot.hosts.answers import failure, reaching
+from bot.hosts.answers import bounded, failure, reaching
 from bot.hosts.github.inbox import EVENTS
 
 PERMISSIONS: Final = {
@@ -29,7 +29,6 @@ PERMISSIONS: Final = {
 """Administration is for ``headgate setup`` (branch protection) alone: take it away afterwards if you like."""
 
 TIMEOUT: Final = 30.0
-MOST: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +79,9 @@ def convert(api_url: str, code: str, verify: bool | str = True) -> NewApp:
             timeout=TIMEOUT,
             verify=verify,
             allow_redirects=False,
+            stream=True,
         )
-    text = answer.text[:MOST]
+        text = bounded(answer)
     if answer.status_code != 201:
         known = {name.lower(): value for name, value in answer.headers.items()}
         raise failure("POST", "/app-manifests/…/conversions", answer.status_code, known, text)
