@@ -212,14 +212,14 @@ def test_a_run_outlives_the_fork_server_and_is_watched_to_its_end(
 # ---------------------------------------------------------------------------------------- the worker's own end
 
 WORKER = """
-import sys, threading
+import os, sys, threading
 sys.path.insert(0, sys.argv[1])
 from bot.work.supervise import Supervisor
 supervisor = Supervisor(sys.argv[2] + ":main", tuple(sys.argv[4:]))
 def run(what, dies):
     code = supervisor.supervise(
         what, heartbeat=lambda: True, every=1, die_with_parent=dies, grace=1)
-    print("code", code, flush=True)
+    os.write(1, f"code {code}\\n".encode())  # no buffer, whose lock would be held as the process ends
 kind, dies, grace = sys.argv[3].split(",")
 threading.Thread(target=run, args=(kind + ":" + sys.argv[1], dies == "dies"), daemon=True).start()
 sys.stdin.readline()
