@@ -91,6 +91,35 @@ def test_what_a_file_of_backend_settings_says_is_part_of_the_target() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "one", "other"),
+    [
+        ("local", {"path": "/srv/state"}, {"path": "//srv/./x/../state/"}),
+        ("gcs", {"bucket": "b", "prefix": "p"}, {"bucket": "b", "prefix": "/p/"}),
+        ("gcs", {"bucket": "b"}, {"bucket": "b", "prefix": ""}),
+        ("http", {"address": "https://x"}, {"address": "https://X:443/"}),
+        ("http", {"address": "http://x/state"}, {"address": "http://me:word@x:80//a/../%73tate#part"}),
+    ],
+)
+def test_a_state_spelled_otherwise_is_the_same_target(
+    kind: str, one: Mapping[str, object], other: Mapping[str, object]
+) -> None:
+    """Else whoever spells it otherwise is taken for its first owner."""
+    assert layout.target(kind, one, "live", "w") == layout.target(kind, other, "other", "w")
+
+
+@pytest.mark.parametrize("address", ["https://x:port/y", "no address", "None"])
+def test_what_is_no_address_names_itself(address: str) -> None:
+    assert layout.target("http", {"address": address}, "live", "w") == f"terraform:http:{address}#w"
+
+
+def test_other_ports_and_schemes_are_other_targets() -> None:
+    found = {
+        layout.target("http", {"address": each}, "live", "w") for each in ("http://x", "https://x", "http://x:8080")
+    }
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize(
     ("kind", "body", "wanted"),
     [
         ("s3", {"bucket": "b", "key": "k"}, "terraform:s3:b/k#blue"),
@@ -100,7 +129,7 @@ def test_what_a_file_of_backend_settings_says_is_part_of_the_target() -> None:
             {"storage_account_name": "a", "container_name": "c", "key": "k"},
             "terraform:azurerm:a/c/k#blue",
         ),
-        ("http", {"address": "https://x"}, "terraform:http:https://x#blue"),
+        ("http", {"address": "https://x/y"}, "terraform:http:https://x/y#blue"),
         ("local", {"path": "/srv/state"}, "terraform:local:/srv/state#blue"),
         ("local", {"path": "state"}, "local:terraform:local:live#blue"),
         ("pg", {}, "local:terraform:pg:live#blue"),

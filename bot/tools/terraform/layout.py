@@ -7,6 +7,7 @@ import posixpath
 import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import hcl2
 
@@ -19,6 +20,8 @@ DEEPEST: Final = 200
 BUDGET: Final = 3_000_000
 """Bytes of code that are parsed to lay out one tree, which takes two minutes at most. Anybody may have made the tree:
 a project whose code is beyond it counts as reading the whole tree, so that nothing it may do goes unseen."""
+
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 def warm_up() -> None:
@@ -148,18 +151,34 @@ def declared_backends(block: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[s
 
 
 def target(kind: str, body: Mapping[str, Any], path: str, workspace: str) -> str:
-    """The identity of the state a root writes: the same from whichever repository it is written."""
+    """The identity of the state a root writes: the same from whichever repository it is written, however it is
+    spelled there (a second spelling would be a second owner of one state)."""
     match kind:
         case "s3":
             return f"terraform:s3:{body.get('bucket')}/{body.get('key')}#{workspace}"
         case "gcs":
-            return f"terraform:gcs:{body.get('bucket')}/{body.get('prefix')}#{workspace}"
+            return f"terraform:gcs:{body.get('bucket')}/{str(body.get('prefix') or '').strip('/')}#{workspace}"
         case "azurerm":
             place = f"{body.get('storage_account_name')}/{body.get('container_name')}/{body.get('key')}"
             return f"terraform:azurerm:{place}#{workspace}"
         case "http":
-            return f"terraform:http:{body.get('address')}#{workspace}"
+            return f"terraform:http:{_address(str(body.get('address')))}#{workspace}"
         case "local" if str(body.get("path", "")).startswith("/"):
-            return f"terraform:local:{body['path']}#{workspace}"
+            return f"terraform:local:/{posixpath.normpath(body['path']).lstrip('/')}#{workspace}"
         case _:
             return f"local:terraform:{kind or 'none'}:{path}#{workspace}"
+
+
+def _address(spelled: str) -> str:
+    """An address as clients send it (https://www.rfc-editor.org/rfc/rfc3986#section-6.2), without who asks, which
+    may be a password. One that is no address stays as it is, for the tool to refuse."""
+    try:
+        parts = urlsplit(spelled)
+        port = parts.port
+    except ValueError:
+        return spelled
+    if not parts.hostname:
+        return spelled
+    shown = "" if port in (None, _PORTS.get(parts.scheme)) else f":{port}"
+    path = f"/{posixpath.normpath('/' + unquote(parts.path)).lstrip('/')}"
+    return urlunsplit((parts.scheme, f"{parts.hostname}{shown}", quote(path), parts.query, ""))
