@@ -3,7 +3,7 @@
 Nothing tells Headgate anything: no webhook is set up. The local host counts calls as GitHub does (5,000 an hour, what
 did not change is free) or as GitLab.com does (2,000 a minute); the hours are simulated. Every five minutes four
 people push and one opens a change. Wanted: polling takes at most a fifth of the budget of any window, and everything
-that people did is seen within the hour.
+that people did is seen within the hour. Gitea and Forgejo tell no limit: see ``bench/polling_gitea.py``.
 
 ``python bench/polling.py [--repositories N] [--changes N] [--hours N]``
 """

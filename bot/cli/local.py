@@ -98,6 +98,10 @@ class LocalHost:
         """There is no limit."""
         return Budget()
 
+    def calls(self) -> Mapping[tuple[str, str], int]:
+        """Nobody is called."""
+        return {}
+
     def own_login(self) -> str:
         """Our name in the texts."""
         return "headgate"

@@ -190,9 +190,16 @@ class RepoRules:
     """Identifies these rules together with their environments' gates (not their credentials)."""
 
 
+CALLS_PER_MINUTE: Final = 2000
+"""As GitLab.com allows: https://docs.gitlab.com/user/gitlab_com/#rate-limits-on-gitlabcom"""
+
+
 @dataclass(frozen=True, slots=True)
 class HostSettings:
-    """How one Git host is reached. ``kind`` is a key of HOSTS; ``poll`` is None when webhooks are relied on."""
+    """How one Git host is reached. ``kind`` is a key of HOSTS; ``poll`` is None when webhooks are relied on.
+
+    Sweeps take at most a fifth of ``calls_per_minute`` where the host tells no limit of its own; 0 is for no bound.
+    """
 
     name: str
     kind: str
@@ -202,6 +209,7 @@ class HostSettings:
     app_key: SecretRef | None = None
     webhook_secrets: tuple[SecretRef, ...] = ()
     poll: timedelta | None = None
+    calls_per_minute: int = CALLS_PER_MINUTE
 
 
 @dataclass(frozen=True, slots=True)

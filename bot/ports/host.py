@@ -91,6 +91,10 @@ class Reader(Protocol):
 
     def budget(self) -> Budget: ...
 
+    def calls(self) -> Mapping[tuple[str, str], int]:
+        """Calls made by this process, by (method, kind)."""
+        ...
+
     def own_login(self) -> str: ...
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from bot.core.errors import HostBusy
@@ -26,9 +26,40 @@ class Swept:
     wait: float = 0.0
 
 
+class Reckoned:
+    """A host's budget as it tells it; for one that tells none, what this process has left of so many calls a minute.
+
+    ``calls`` are those made so far, by kind; ``per_minute`` 0 is for no limit.
+    """
+
+    def __init__(
+        self,
+        told: Callable[[], Budget],
+        calls: Callable[[], Mapping[tuple[str, str], int]],
+        per_minute: int,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._told, self._calls, self._per_minute, self._now = told, calls, per_minute, now
+        self._ends: datetime | None = None
+        self._before = self._last = 0
+
+    def __call__(self) -> Budget:
+        """What is left of the present window; less than nothing where more was asked."""
+        told = self._told()
+        if told.limit is not None or not self._per_minute:
+            return told
+        made = sum(self._calls().values())
+        ends = self._now().replace(second=0, microsecond=0) + timedelta(minutes=1)
+        if ends != self._ends:
+            # What was asked since the last look may belong to this window: that errs on the careful side.
+            self._ends, self._before = ends, self._last
+        self._last = made
+        return Budget(self._per_minute, self._per_minute - (made - self._before), ends)
+
+
 class Allowance:
     """Counts what the sweeps of one host took in its present window. Calls that others make meanwhile are counted
-    with them, which errs on the careful side; where a host tells no budget there is nothing to keep to."""
+    with them, which errs on the careful side; where there is no budget there is nothing to keep to."""
 
     def __init__(self, budget: Callable[[], Budget], now: Callable[[], datetime]) -> None:
         self._budget = budget
@@ -36,6 +67,11 @@ class Allowance:
         self._window: datetime | None = None
         self._spent = self._most = 0
         self._next = 0
+
+    @property
+    def resets_at(self) -> datetime | None:
+        """When the present window ends; None where there is none."""
+        return self._budget().resets_at
 
     def spend(self, items: Sequence[Item], sweep: Callable[[Item], object], most: int | None = None) -> Swept:
         """Sweep at most so many items, one after the other, while there is something left and the host is not busy;
@@ -60,10 +96,10 @@ class Allowance:
         ended = budget.resets_at is not None and self._now() >= budget.resets_at
         if budget.resets_at != self._window or ended:
             self._window, self._spent = budget.resets_at, 0
-        # One more may cost as much as the dearest so far; the first of a window is swept whatever it costs.
-        return (
-            budget.limit is not None and self._spent > 0 and self._spent + max(self._most, 1) > budget.limit // SHARE
-        )
+        # One more may cost as much as the dearest so far, or as is usual, if all so far cost less. The first of a
+        # window is swept whatever it costs.
+        dearest = max(self._most, USUAL)
+        return budget.limit is not None and self._spent > 0 and self._spent + dearest > budget.limit // SHARE
 
     def _note(self, before: Budget, after: Budget) -> None:
         if after.remaining is None:

@@ -18,7 +18,7 @@ from bot.core.runs import RunState
 from bot.flow.services import Services
 from bot.flow.watch import poll
 from bot.ports import Budget, JobKind, Redelivers
-from bot.work.allowance import Allowance
+from bot.work.allowance import Allowance, Reckoned
 from bot.work.jobs import bury_if_dead
 
 log = logging.getLogger(__name__)
@@ -116,8 +116,7 @@ class Sweeper:
 
     def _in_turn(self, task: str, name: str, work: Callable[[Allowance], object]) -> Callable[[], None]:
         """A task over a host's repositories, within its allowance: of all processes one does it at a time."""
-        host = self._services.hosts.get(name)
-        allowance = Allowance(host.budget if host is not None else Budget, self._services.clock.now)
+        allowance = allowance_of(self._services, name)
 
         def turn() -> None:
             services = self._services
@@ -128,6 +127,14 @@ class Sweeper:
 
     def _poll(self, name: str, allowance: Allowance) -> None:
         poll_all(self._services, name, allowance, lambda seconds: not self._stop.wait(seconds))
+
+
+def allowance_of(services: Services, name: str) -> Allowance:
+    """What sweeps may take of a host; without bound where it is not one of ours."""
+    host, settings, now = services.hosts.get(name), services.settings.hosts.get(name), services.clock.now
+    if host is None or settings is None:
+        return Allowance(Budget, now)
+    return Allowance(Reckoned(host.budget, host.calls, settings.calls_per_minute, now), now)
 
 
 def redeliver_all(services: Services, name: str, allowance: Allowance) -> None:
@@ -144,9 +151,9 @@ def redeliver_all(services: Services, name: str, allowance: Allowance) -> None:
     allowance.spend(host.logs(listed_repositories(services.settings, name)), one)
 
 
-def _until_more(services: Services, name: str) -> float:
-    """Seconds until the host's next window of calls begins; 0 when it does not say."""
-    resets_at = services.hosts[name].budget().resets_at
+def _until_more(services: Services, allowance: Allowance) -> float:
+    """Seconds until the next window of calls begins; 0 when there is none."""
+    resets_at = allowance.resets_at
     return (resets_at - services.clock.now()).total_seconds() + 1.0 if resets_at is not None else 0.0
 
 
@@ -159,7 +166,7 @@ def poll_all(services: Services, name: str, allowance: Allowance, pause: Callabl
     while swept < len(repositories):
         part = allowance.spend(repositories, lambda repo: poll(services, repo), len(repositories) - swept)
         swept += part.count
-        wait = part.wait or _until_more(services, name)
+        wait = part.wait or _until_more(services, allowance)
         if swept == len(repositories) or not 0 < wait <= PATIENCE or not pause(wait):
             break
     if swept < len(repositories):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.core.errors import HostBusy
 from bot.ports import Budget
-from bot.work.allowance import Allowance, Swept
+from bot.work.allowance import Allowance, Reckoned, Swept
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 REPOSITORIES = ("a", "b", "c")
@@ -81,6 +81,57 @@ def test_a_host_that_tells_no_budget_is_swept_as_configured() -> None:
     allowance = Allowance(lambda: host.budget, lambda: host.now)
     for _ in range(50):
         assert allowance.spend(REPOSITORIES, host.sweep) == Swept(3)
+
+
+class Silent(Host):
+    """A host that tells no limit; each call is counted here, as its adapter does."""
+
+    def __init__(self, per_minute: int, cost: int = 4) -> None:
+        super().__init__(None)
+        self.made, self.cost = 0, cost
+        self.reckoned = Reckoned(lambda: self.budget, lambda: {("GET", "pulls"): self.made}, per_minute, self.time)
+
+    def time(self) -> datetime:
+        return self.now
+
+    def sweep(self, repository: str, calls: int = 4) -> None:
+        super().sweep(repository)
+        self.made += self.cost
+
+
+def test_where_a_host_tells_no_limit_a_fifth_of_the_operators_is_taken() -> None:
+    host = Silent(100)
+    allowance = Allowance(host.reckoned, host.time)
+    assert [allowance.spend(REPOSITORIES, host.sweep).count for _ in range(3)] == [3, 2, 0]
+    assert allowance.resets_at == NOON - timedelta(minutes=29)
+    host.now += timedelta(minutes=1)
+    assert [allowance.spend(REPOSITORIES, host.sweep).count for _ in range(3)] == [3, 2, 0]
+
+
+def test_what_others_of_the_process_ask_there_is_not_taken_for_the_sweeps() -> None:
+    host = Silent(100)
+    allowance = Allowance(host.reckoned, host.time)
+    allowance.spend(REPOSITORIES, host.sweep, 1)
+    host.made += 500
+    host.now += timedelta(minutes=1)
+    assert [allowance.spend(REPOSITORIES, host.sweep).count for _ in range(3)] == [3, 2, 0]
+
+
+def test_a_told_limit_comes_before_the_operators_and_none_of_either_is_none() -> None:
+    host = Silent(0)
+    assert host.reckoned() == host.budget == Budget(None, None, NOON)
+    host.budget = Budget(10, 9, NOON)
+    assert host.reckoned() == Budget(10, 9, NOON)
+
+
+def test_one_that_costs_more_than_those_before_it_does_not_take_it_over_the_fifth() -> None:
+    host = Host(100)
+    allowance = Allowance(lambda: host.budget, lambda: host.now)
+    costs = iter((3, 3, 3, 3, 3, 3, 4, 4))
+    while allowance.spend(REPOSITORIES, lambda each: host.sweep(each, next(costs)), 1).count:
+        continue
+    assert host.budget.remaining is not None
+    assert host.budget.remaining >= 80
 
 
 def test_a_busy_host_is_left_alone_and_gone_on_with_where_it_was() -> None:

@@ -22,6 +22,7 @@ from bot.core.match import Glob, is_literal
 from bot.core.model import RepoRef
 from bot.core.project import DeployMode
 from bot.core.rules import (
+    CALLS_PER_MINUTE,
     ChatRoute,
     Environment,
     HostSettings,
@@ -179,6 +180,7 @@ class _Reader:
             app_key=app_key,
             webhook_secrets=self._webhook_secrets(raw, path),
             poll=timedelta(seconds=seconds(poll)) if poll not in ("off", 0) else None,
+            calls_per_minute=raw.get("calls_per_minute", CALLS_PER_MINUTE),
         )
 
     def _webhook_secrets(self, raw: dict[str, Any], path: tuple[str, str]) -> tuple[SecretRef, ...]:
