@@ -58,6 +58,7 @@ def judge(snapshot: Snapshot) -> Reason:
             *_unlistable(snapshot),
             *_draft(snapshot),
             *_holds(snapshot),
+            *_host_holds(snapshot),
             *_objections(snapshot),
             *_approvals(snapshot),
             *_checks(snapshot),
@@ -268,6 +269,13 @@ def _holds(snapshot: Snapshot) -> Iterable[Reason]:
             who=(request.author, "a maintainer"),
             how="`/unhold`",
         )
+
+
+def _host_holds(snapshot: Snapshot) -> Iterable[Reason]:
+    """What the host would refuse the merge for, once it is ours to say that all is well."""
+    if snapshot.change.state is ChangeState.OPEN:
+        for number, hold in enumerate(snapshot.change.held, start=1):
+            yield Reason(f"host.{number}", Status.PENDING, hold.text, how=hold.how)
 
 
 def _objections(snapshot: Snapshot) -> Iterable[Reason]:

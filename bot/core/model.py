@@ -72,11 +72,20 @@ class Mergeable(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class HostHold:
+    """A rule of the host's own that keeps a change from being merged: what it waits for, and what to do."""
+
+    text: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """A pull or merge request as the host last told it. Logins are as the host spells them.
 
     ``head_repo`` is None when the fork was deleted. ``merge_sha`` is the commit the host names as the result
-    of the merge; what it really is, is read from the target branch.
+    of the merge; what it really is, is read from the target branch. ``held`` are the host's own rules that it
+    says are not met; ours and checks never stand there.
     """
 
     ref: ChangeRef
@@ -100,6 +109,7 @@ class Change:
     merged_by: str = ""
     merge_sha: str = ""
     locked: bool = False
+    held: tuple[HostHold, ...] = ()
 
     @property
     def from_fork(self) -> bool:

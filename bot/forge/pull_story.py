@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
 
 from bot.forge import merging, pulls, reports, talk
@@ -67,6 +68,19 @@ class PullStory:
         """Say something; a host that takes it all for orders to itself does not keep it."""
         with self._state.lock:
             return self._face.say(self._state, self._repo, Actor(by), self._pull, text)
+
+    def open_thread(self, by: str, text: str) -> Comment:
+        """Say something that somebody has to resolve."""
+        with self._state.lock:
+            return talk.add_comment(
+                self._state, self._repo, Actor(by), self._pull, text, thread=secrets.token_hex(20)
+            )
+
+    def resolve_threads(self, by: str) -> None:
+        """Say that every thread is settled."""
+        with self._state.lock:
+            talk.resolve_thread(self._state, self._repo, Actor(by), self._pull, self._pull.comments, True)
+            self._state.settle_waiting()
 
     def edit_comment(self, by: str, comment: Comment, text: str) -> Comment:
         """Change a comment."""

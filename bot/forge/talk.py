@@ -41,6 +41,18 @@ def add_comment(
     return comment
 
 
+def resolve_thread(state: State, repo: Repo, actor: Actor, pull: Pull, thread: list[Comment], done: bool) -> None:
+    """Say that a thread is settled, or that it is not: for the change's author and those who may write."""
+    if actor.login != pull.author:
+        state.require(repo, actor, Role.WRITE)
+    for comment in thread:
+        if comment.resolvable:
+            comment.resolved_by = actor.login if done else None
+            comment.resolved_at = state.now() if done else None
+    pull.updated_at = state.now()
+    state.tell(Happening(Topic.THREAD, "resolved" if done else "unresolved", repo, actor, pull))
+
+
 def find_comment(repo: Repo, comment_id: int) -> tuple[Issue, Comment]:
     """A comment by id, and where it stands. Raises Refused when there is none."""
     for issue in repo.issues.values():

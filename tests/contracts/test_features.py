@@ -83,6 +83,7 @@ SHOWN: dict[Feature, tuple[str, str]] = {
     Feature.POLLING: ("hosts.gitea.test_story", ""),
     Feature.REQUEST_CHANGES: (EVERYWHERE, "test_a_dismissed_approval_and_a_request_for_changes_close_the_gate"),
     Feature.CHECK_DETAILS: ("hosts.github.test_reports", ""),
+    Feature.OWN_RULES: ("stories.test_edges", "test_a_merge_waits_for_the_threads_that_the_host_wants_resolved"),
     Feature.OTHERS_CHECKS: ("stories.test_ci", ""),
     Feature.MERGE_KINDS: (EVERYWHERE, "test_a_change_is_merged_by_command_and_deployed"),
     Feature.FORKS: (EVERYWHERE, "test_a_forks_code_waits_for_somebodys_word_for_that_commit"),

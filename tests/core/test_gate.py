@@ -13,7 +13,7 @@ from bot.core.ci import CheckRule, NamedCheck
 from bot.core.effectset import Action, EffectSet
 from bot.core.errors import Problem
 from bot.core.gate import concerned, counted_approvals, dropped_reviews, judge, maintainers, standing_holds
-from bot.core.model import ChangeRef, CheckState, Commit, HostCheck, RepoRef, ReviewState
+from bot.core.model import ChangeRef, ChangeState, CheckState, Commit, HostCheck, HostHold, RepoRef, ReviewState
 from bot.core.project import Standing
 from bot.core.record import IntentState, Verb
 from bot.core.rules import Environment, RepoRules
@@ -254,3 +254,12 @@ def test_more_destroyed_things_than_the_comment_can_name_are_denied(build: Simpl
 
     assert [reason.status for reason in denied] == [Status.DENIED]
     assert denied[0].values[0] == ("destroyed", "9000")
+
+
+def test_a_rule_of_the_hosts_own_holds_the_change_while_it_is_open(build: SimpleNamespace) -> None:
+    change = build.an_approved().change
+    held = replace(change, held=(HostHold("Threads are open", "resolve them"),))
+    found = rule(build.an_approved(change=held), "host.1")
+    assert (found.status, found.text, found.how) == (Status.PENDING, "Threads are open", "resolve them")
+    merged = replace(held, state=ChangeState.MERGED)
+    assert [leaf for leaf in judge(build.an_approved(change=merged)).leaves() if leaf.rule == "host.1"] == []

@@ -423,3 +423,20 @@ def test_a_bots_approval_is_nobodys(world: Any) -> None:
 
     assert world.gate(pull) == "pending"
     assert "approver" not in world.face(pull).partition("**Next:**")[2]
+
+
+def test_a_merge_waits_for_the_threads_that_the_host_wants_resolved(make_world: Callable[..., Any]) -> None:
+    world = make_world(host="gitlab")
+    world.repo.settings.threads_must_be_resolved = True
+    pull = world.pull({"prod/web/wanted": "a=2\n"})
+    pull.open_thread("cy", "why?")
+    world.approve(pull, "bo")
+    assert world.gate(pull) == "pending"
+    assert "GitLab wants every thread resolved" in world.face(pull)
+    world.say(pull, "dee", "headgate merge")
+    assert pull.state == "open"
+
+    pull.resolve_threads("cy")
+    world.settle()
+    assert pull.state == "merged"
+    assert world.deployed("prod_web") == "a=2"

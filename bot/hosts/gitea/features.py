@@ -17,6 +17,7 @@ FEATURES: Final[Mapping[Feature, Answer]] = {
     Feature.PEOPLE: yes("collaborators and teams"),
     Feature.REQUIRED: yes("branch protection"),
     Feature.CHECK_DETAILS: no("a commit status links to the page"),
+    Feature.OWN_RULES: no("Gitea itself tells them in its merge box"),
     Feature.OTHERS_CHECKS: yes("commit statuses"),
     Feature.SLASH_COMMANDS: yes(),
     Feature.HEAD_GUARD: yes(),

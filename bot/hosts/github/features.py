@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from bot.hosts.features import Answer, Feature, yes
+from bot.hosts.features import Answer, Feature, no, yes
 
 FEATURES: Final[Mapping[Feature, Answer]] = {
     Feature.WEBHOOKS: yes("HMAC-SHA256 of the body"),
@@ -17,6 +17,7 @@ FEATURES: Final[Mapping[Feature, Answer]] = {
     Feature.PEOPLE: yes("collaborators"),
     Feature.REQUIRED: yes("branch protection"),
     Feature.CHECK_DETAILS: yes("check runs with a button that plans again, for an app; statuses for a token"),
+    Feature.OWN_RULES: no("GitHub itself tells them in its merge box"),
     Feature.OTHERS_CHECKS: yes("check runs and statuses"),
     Feature.SLASH_COMMANDS: yes(),
     Feature.HEAD_GUARD: yes(),

@@ -74,11 +74,11 @@ IGNORED: Final[Mapping[str, str]] = {
 }
 """Kinds of events that say nothing to us, and why; the last three groups have an ``event_name`` for a kind."""
 
-INDIFFERENT: Final = frozenset(
-    {"assignees", "milestone_id", "time_estimate", "total_time_spent", "time_change"}
-    | {"updated_at", "updated_by_id", "last_edited_at", "last_edited_by_id"}
-)
+INDIFFERENT: Final = frozenset({"assignees", "milestone_id", "time_estimate", "total_time_spent", "time_change"})
 """What of a merge request may be altered without anybody here looking at it."""
+
+MARKS: Final = frozenset({"updated_at", "updated_by_id", "last_edited_at", "last_edited_by_id"})
+"""What every alteration alters. Alone it stands for what GitLab does not name: that all threads were resolved."""
 
 _HEADER: Final = re.compile(r"[A-Za-z ]{1,60}Hook")
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -159,7 +159,7 @@ def _merge_request(whose: Whose, event: MergeRequestEvent) -> Hint:
         return Ignored("merge_request: no number")
     action = shapes.word(told.action)
     changed = set(event.changes or ())
-    if action == "update" and told.oldrev is None and changed and changed <= INDIFFERENT:
+    if action == "update" and told.oldrev is None and changed - MARKS and changed - MARKS <= INDIFFERENT:
         return Ignored("merge_request.update: nothing that matters here")
     head = shapes.sha(told.last_commit.id) if told.last_commit else ""
     pushed = action == "update" and bool(told.oldrev) and bool(head)

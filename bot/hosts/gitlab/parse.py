@@ -15,6 +15,7 @@ from bot.core.model import (
     Comment,
     Commit,
     HostCheck,
+    HostHold,
     Mergeable,
     Permission,
     RepoRef,
@@ -42,6 +43,22 @@ CHECKS: Final[Mapping[str, CheckState]] = {
 COMPUTING: Final = frozenset({"", "checking", "unchecked", "preparing", "approvals_syncing"})
 CONFLICTS: Final = frozenset({"conflict", "broken_status", "need_rebase", "commits_status"})
 """Of https://docs.gitlab.com/api/merge_requests/#merge-status; other words name rules, not conflicts."""
+
+WAITS: Final[Mapping[str, HostHold]] = {
+    "discussions_not_resolved": HostHold("GitLab wants every thread resolved", "resolve the open threads"),
+    "not_approved": HostHold("GitLab's own approval rules are not met", "approve on the host"),
+    "merge_request_blocked": HostHold("It waits for another merge request", "merge that one first"),
+    "jira_association_missing": HostHold("GitLab wants a Jira issue named", "name it in the title or description"),
+    "security_policy_violations": HostHold(
+        "GitLab's security policies are not met", "see the merge request's security policy section"
+    ),
+    "locked_paths": HostHold("It changes paths that somebody locked", "have them unlocked on the host"),
+    "locked_lfs_files": HostHold("It changes LFS files that somebody locked", "have them unlocked on the host"),
+    "title_regex": HostHold("GitLab's rule for titles is not met", "change the title"),
+    "merge_time": HostHold("It is not to be merged yet", "wait for the time set in its description"),
+}
+"""Words for rules of the project's own. Not there: what our gate judges itself (drafts, requests for changes,
+conflicts), and checks, which may be ours: a gate that waits for its own status never opens."""
 
 APPROVED: Final = "approved this merge request"
 REQUESTED: Final = "requested changes"
@@ -91,7 +108,14 @@ def change(ref: ChangeRef, data: Mapping[str, Any], head_repo: RepoRef | None) -
         merged_by=username(data.get("merge_user") or data.get("merged_by")) if merged else "",
         merge_sha=_merge_sha(data) if merged else "",
         locked=data.get("discussion_locked") is True,
+        held=_held(data),
     )
+
+
+def _held(data: Mapping[str, Any]) -> tuple[HostHold, ...]:
+    """GitLab names the first thing that stands against the merge, and no other."""
+    hold = WAITS.get(str(data.get("detailed_merge_status") or ""))
+    return (hold,) if hold else ()
 
 
 def _merge_sha(data: Mapping[str, Any]) -> str:

@@ -85,3 +85,18 @@ def test_a_status_that_may_fail_fails_nothing() -> None:
     assert parse.status({"status": "failed", "name": "x"}).state is CheckState.FAILURE
     assert parse.status({"status": "failed", "allow_failure": True}).state is CheckState.NEUTRAL
     assert parse.status({"status": "manual"}).state is CheckState.PENDING
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [("discussions_not_resolved", "GitLab wants every thread resolved"),
+     ("not_approved", "GitLab's own approval rules are not met"), ("merge_time", "It is not to be merged yet"),
+     ("ci_must_pass", None), ("status_checks_must_pass", None), ("draft_status", None), ("mergeable", None),
+     ("never heard of", None), (None, None)],
+)  # fmt: skip
+def test_rules_of_the_projects_own_hold_a_change_but_never_a_check_that_may_be_ours(
+    word: str | None, said: str | None
+) -> None:
+    ref = ChangeRef(RepoRef("lab", "acme/infra"), 1)
+    held = parse.change(ref, {"state": "opened", "detailed_merge_status": word}, None).held
+    assert [each.text for each in held] == ([said] if said else [])

@@ -128,14 +128,7 @@ def resolve(call: Call, iid: int, discussion: str) -> Result:
     resolved = call.flag("resolved")
     if resolved is None:
         raise Declined(400, "resolved is missing", "error")
-    if call.actor.login != pull.author:
-        call.require(Role.WRITE)
-    for comment in thread[1]:
-        if comment.resolvable:
-            comment.resolved_by = call.actor.login if resolved else None
-            comment.resolved_at = call.state.now() if resolved else None
-    pull.updated_at = call.state.now()
-    call.state.tell(Happening(Topic.THREAD, "resolved" if resolved else "unresolved", call.repo, call.actor, pull))
+    talk.resolve_thread(call.state, call.repo, call.actor, pull, thread[1], resolved)
     call.state.settle_waiting()
     return shapes.discussion(call.state, call.repo, pull, thread)
 
