@@ -87,11 +87,11 @@ def put_on_base(state: State, repo: Repo, actor: Actor, pull: Pull, sha: str, ki
     land(state, repo, actor, before, kind=kind)
 
 
-def commit_onto(state: State, repo: Repo, actor: Actor, pull: Pull, base: str) -> str:
-    """A merge commit of the change on top of ``base``, which no branch has yet. Raises Refused for a conflict."""
+def commit_onto(state: State, repo: Repo, actor: Actor, pull: Pull, base: str, wish: MergeWish) -> str:
+    """What the change would land as on top of ``base``, which no branch has yet. Raises Refused for a conflict."""
     if state.git(repo).merge_tree(base, pull.head_sha) is None:
         raise Refused("Merge conflicts must be resolved", Refusal.NOT_MERGEABLE)
-    return _land_commit(state, repo, actor, pull, MergeWish(), base)
+    return _land_commit(state, repo, actor, pull, wish, base)
 
 
 def _land_commit(state: State, repo: Repo, actor: Actor, pull: Pull, wish: MergeWish, base: str) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import Enum, IntEnum, StrEnum
 from pathlib import Path
 
-from bot.forge.report_model import Activity, CheckRun, Deployment, Environment, ExternalCheck, Pipeline, Status
+from bot.forge.report_model import Activity, Car, CheckRun, Deployment, Environment, ExternalCheck, Pipeline, Status
 
 
 class Role(IntEnum):
@@ -186,12 +186,13 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class WaitingMerge:
-    """A merge that somebody ordered for the moment in which nothing stands against it any more."""
+    """A merge that somebody ordered for the moment in which nothing stands against it; ``car`` on a merge train."""
 
     by: str
     sha: str
     method: MergeMethod
     title: str | None = None
+    car: Car | None = None
 
 
 @dataclass(slots=True)

@@ -77,6 +77,11 @@ def word_of(statuses: Iterable[Status]) -> str:
     return "success"
 
 
+def train_ref(number: int) -> str:
+    """Where the commit stands that a merge train would land for a change."""
+    return f"refs/merge-requests/{number}/train"
+
+
 def pipelines_of(repo: Repo, sha: str, refs: Sequence[str] = ()) -> list[Pipeline]:
     """The pipelines of a commit, on one of the refs when any are named, newest first."""
     found = [p for p in repo.pipelines.values() if p.sha == sha and (not refs or p.ref in refs)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 
-from bot.forge import merging, pulls, reports, talk
+from bot.forge import merging, pipelines, pulls, reports, talk
 from bot.forge.faces import FACES, Face
 from bot.forge.gitstore import FileChange
 from bot.forge.merge_queue import MergeQueue
@@ -14,6 +14,7 @@ from bot.forge.model import (
     Comment,
     MergeMethod,
     Pull,
+    Refused,
     Repo,
     Review,
     ReviewState,
@@ -114,6 +115,15 @@ class PullStory:
         """Put it into the merge queue."""
         with self._state.lock:
             queue.add(self._pull, Actor(by))
+
+    def tried(self, by: str, word: str, name: str = "build") -> None:
+        """What somebody's job says in the pipeline of its car on the merge train."""
+        with self._state.lock:
+            order = self._pull.waiting_merge
+            if order is None or order.car is None:
+                raise Refused("It is on no merge train")
+            said = pipelines.Report(word, name, pipelines.train_ref(self.number), order.car.pipeline)
+            pipelines.report(self._state, self._repo, Actor(by), order.car.sha, said)
 
     def close(self, by: str) -> None:
         """Close without merging."""

@@ -115,6 +115,17 @@ class Pipeline:
     last_word: str = "created"
 
 
+@dataclass(frozen=True, slots=True)
+class Car:
+    """A change's place on a merge train: commit ``sha`` on top of ``base``, tried by a pipeline."""
+
+    id: int
+    sha: str
+    base: str
+    pipeline: int
+    boarded_at: datetime
+
+
 @dataclass(slots=True)
 class Environment:
     """A place that things are deployed to, by name."""

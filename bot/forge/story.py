@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from bot.forge import courier, pulls, reports, repos
 from bot.forge import gitread as history
 from bot.forge.faces import FACES
+from bot.forge.gitlab.trains import Train
 from bot.forge.gitstore import CommitInfo
 from bot.forge.merge_queue import MergeQueue
 from bot.forge.model import Access, Actor, ApprovalRule, Hook, Protection, Repo, RequiredCheck, Role, Settings
@@ -196,6 +197,11 @@ class RepoStory:
     def merge_queue(self) -> MergeQueue:
         """A queue through which changes land from now on, for who puts them there."""
         return MergeQueue(self._state, self._repo)
+
+    def train(self, branch: str = "main") -> list[int]:
+        """Which changes are on the merge train of a branch, in their order."""
+        with self._state.lock:
+            return [entry.pull.number for entry in Train(self._state, self._repo, branch).entries]
 
     def pull(self, number: int) -> PullStory:
         """A pull request by number. Raises Refused when there is none."""

@@ -218,10 +218,10 @@ def _head_commit(state: State, happening: Happening, sha: str) -> Json:
 
 
 def _merge_group(state: State, happening: Happening) -> Letter:
-    entry, reason = happening.subject, happening.details.get("reason")
+    entry, reason = happening.subject, happening.details["reason"]
     shape: Json = {
         "head_sha": entry.sha,
-        "head_ref": entry.ref,
+        "head_ref": happening.details["ref"],
         "base_sha": entry.base,
         "base_ref": f"refs/heads/{entry.pull.base_ref}",
         "head_commit": _head_commit(state, happening, entry.sha),

@@ -12,7 +12,7 @@ from bot.forge.gitlab.shapes.report import deployment_word
 from bot.forge.gitstore import ZERO
 from bot.forge.happening import Happening
 from bot.forge.model import Award, Pull, Repo
-from bot.forge.pipelines import fine_word, statuses_of
+from bot.forge.pipelines import fine_word, statuses_of, train_ref
 from bot.forge.report_model import Pipeline, Status
 from bot.forge.state import State
 
@@ -21,7 +21,7 @@ def pipeline(state: State, happening: Happening) -> Letter | None:
     """The state of a pipeline changed."""
     repo = happening.repo
     which: Pipeline = happening.subject
-    change = next((p for p in repo.pulls if p.open and (p.head_sha, p.head_ref) == (which.sha, which.ref)), None)
+    change = next((p for p in repo.pulls if p.open and _is_of(which, p)), None)
     return "Pipeline Hook", {
         "object_kind": "pipeline",
         "object_attributes": {
@@ -49,6 +49,10 @@ def pipeline(state: State, happening: Happening) -> Letter | None:
         "commit": commit(state, repo, gitread.commit(state.git(repo), which.sha)),
         "builds": [_build(state, status) for status in statuses_of(repo, which)],
     }
+
+
+def _is_of(which: Pipeline, pull: Pull) -> bool:
+    return (pull.head_sha, pull.head_ref) == (which.sha, which.ref) or which.ref == train_ref(pull.number)
 
 
 def _pipeline_change(state: State, repo: Repo, change: Pull) -> Json:

@@ -160,6 +160,10 @@ _COMMIT_SHOWN = (  # commits
     "id:s short_id:s title:s author_name:s author_email:s authored_date:s committer_name:s committer_email:s"
     " committed_date:s created_at:s message:s parent_ids:a web_url:s"
 )
+_CAR = (  # merge_trains
+    "id:i merge_request:o merge_request.iid:i merge_request.state:s merge_request.web_url:s user:o user.username:s"
+    " pipeline:o? created_at:s updated_at:s target_branch:s status:s merged_at:s? duration:i?"
+)
 _P, _M = r"projects/[^/]+", r"projects/[^/]+/merge_requests/\d+"
 ANSWERS = [
     (rf"(?:(?:{_P}|groups/[^/]+)/)?merge_requests", "[]", _ONE),
@@ -174,6 +178,7 @@ ANSWERS = [
     (rf"{_M}(?:/notes/\d+)?/award_emoji", "[]", "id:i name:s user:o created_at:s updated_at:s awardable_id:i"),
     (rf"{_P}/statuses/\w+|{_P}/repository/commits/\w+/statuses", "[]", _STATUS),
     (rf"{_P}/pipelines(?:/\d+)?|{_M}/pipelines", "[]", _PIPELINE),
+    (rf"{_P}/merge_trains(?:/[^/]+)?|{_P}/merge_trains/merge_requests/\d+", "[]", _CAR),
     (rf"{_P}/hooks(?:/\d+)?", "[]", _HOOK),
     (rf"{_P}/protected_branches(?:/[^/]+)?", "[]", _PROTECTED),
     (rf"{_P}/environments(?:/\d+)?", "[]", _ENVIRONMENT + " state:s tier:s last_deployment:o?"),

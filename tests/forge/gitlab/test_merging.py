@@ -108,19 +108,6 @@ def test_the_source_branch_goes_where_that_was_wanted(lab: Any) -> None:
     assert branches == {"main"}
 
 
-def test_a_merge_train_takes_what_is_ready_in_turn(lab: Any) -> None:
-    pull = lab.change()
-    path = "/:p/merge_trains/merge_requests/1"
-    assert lab.call("bo", "POST", path).status_code == 403
-    lab.repo.settings.trains = True
-    lab.repo.settings.pipeline_must_succeed = True
-    assert lab.call("bo", "POST", path, json={"sha": "0" * 40}).status_code == 409
-    assert lab.call("bo", "POST", path, json={"sha": pull.head_sha}).json()[0]["status"] == "fresh"
-    assert len(lab.call("bo", "GET", "/:p/merge_trains").json()) == 1
-    lab.repo.set_status(pull.head_sha, "ci", "success", "hg-bot")
-    assert lab.call("bo", "GET", path).json()["status"] == "merged"
-
-
 def test_a_squash_lies_below_a_merge_commit(lab: Any) -> None:
     lab.change()
     merged = _merge(lab, squash=True).json()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bot.forge import merging
-from bot.forge.gitlab import standing, waiting
-from bot.forge.gitlab.call import Answer, Call, Declined, Result, Route
+from bot.forge.gitlab import standing, trains, waiting
+from bot.forge.gitlab.call import Answer, Call, Declined, Page, Result, Route
+from bot.forge.gitlab.landing import wish_for
 from bot.forge.gitlab.shapes import merge_request as shapes
 from bot.forge.model import Pull, Refusal, Refused, Role
 from bot.forge.rules import may_merge
@@ -42,7 +43,7 @@ def _wish(call: Call, pull: Pull) -> merging.MergeWish:
     squash = call.flag("squash")
     pull.squash = pull.squash if squash is None else squash
     message = call.text("squash_commit_message") if pull.squash else call.text("merge_commit_message")
-    return waiting.wish_for(call.repo, pull, message)
+    return wish_for(call.repo, pull, message)
 
 
 def cancel(call: Call, iid: int) -> Result:
@@ -50,7 +51,7 @@ def cancel(call: Call, iid: int) -> Result:
     pull = call.pull(iid)
     if pull.waiting_merge is None:
         raise Declined(406, "406 Not Acceptable")
-    waiting.cancel(call.state, pull)
+    waiting.cancel(call.state, call.repo, call.actor, pull)
     return Answer(shapes.merge_request_full(call.state, call.repo, pull, call.actor), 201)
 
 
@@ -71,31 +72,68 @@ def merge_ref(call: Call, iid: int) -> Result:
 
 
 def add_to_train(call: Call, iid: int) -> Result:
-    """``POST /projects/:id/merge_trains/merge_requests/:iid``."""
+    """``POST /projects/:id/merge_trains/merge_requests/:iid``: 201 with the whole train, 202 when it boards later."""
     pull = call.pull(iid)
-    if not call.repo.settings.trains:
-        raise Refused("Forbidden", Refusal.FORBIDDEN)
+    _with_trains(call)
     sha = call.text("sha")
     if sha is not None and sha != pull.head_sha:
         raise Declined(409, f"SHA does not match HEAD of source branch: {pull.head_sha}")
-    if set(standing.reasons(call.state, call.repo, pull)) - standing.CURABLE:
-        raise Declined(400, "Failed to create merge train car")
-    waiting.order(call.state, call.actor, pull, _wish(call, pull))
+    if not may_merge(call.state, call.repo, call.actor, pull.base_ref):
+        raise Declined(401, "401 Unauthorized")
+    later = bool(call.flag("auto_merge")) or bool(call.flag("when_pipeline_succeeds"))
+    if pull.waiting_merge is None:
+        _board(call, pull, later=later)
     call.state.settle_waiting()
-    return Answer([waiting.car(call.state, call.repo, pull)], 201)
+    boarded = pull.waiting_merge is None or pull.waiting_merge.car is not None
+    return Answer(trains.cars(call.state, call.repo, pull.base_ref), 201 if boarded else 202)
+
+
+def _board(call: Call, pull: Pull, *, later: bool) -> None:
+    """Now, when it could be merged and its pipeline has ended; what waits for that boards only ``later``."""
+    ready = trains.ready(call.state, call.repo, pull)
+    hopeless = set(standing.reasons(call.state, call.repo, pull)) - standing.CURABLE
+    if hopeless or ready == later or standing.pipeline_word(call.state, call.repo, pull) is None:
+        raise Declined(400, "Failed to merge")
+    wish = _wish(call, pull)
+    if later:
+        waiting.order(call.state, call.actor, pull, wish)
+        return
+    try:
+        trains.board(call.state, call.repo, call.actor, pull, waiting.ordered(call.actor, pull, wish))
+    except Refused as refused:
+        raise Declined(400, "Failed to merge") from refused
+
+
+def _with_trains(call: Call) -> None:
+    if not call.repo.settings.trains:
+        raise Refused("Forbidden", Refusal.FORBIDDEN)
 
 
 def train_car(call: Call, iid: int) -> Result:
-    """``GET /projects/:id/merge_trains/merge_requests/:iid``."""
+    """``GET /projects/:id/merge_trains/merge_requests/:iid``; who fell off is not there any more."""
     pull = call.pull(iid)
-    if pull.waiting_merge is None and pull.merged_at is None:
-        raise Refused("Not Found", Refusal.NOT_FOUND)
-    return waiting.car(call.state, call.repo, pull)
+    _with_trains(call)
+    on = pull.waiting_merge is not None and pull.waiting_merge.car is not None
+    if not on and pull.merged_at is None:
+        raise Declined(404, "404 Merge Train Merge Request Not Found")
+    return trains.shape(call.state, call.repo, pull)
 
 
-def train(call: Call) -> Result:
-    """``GET /projects/:id/merge_trains``."""
-    return [waiting.car(call.state, call.repo, p) for p in call.repo.pulls if p.waiting_merge is not None]
+def train(call: Call, branch: str | None = None) -> Result:
+    """``GET /projects/:id/merge_trains``, and the one of a branch."""
+    _with_trains(call)
+    branches = [branch] if branch is not None else sorted({pull.base_ref for pull in call.repo.pulls})
+    found = [car for each in branches for car in trains.cars(call.state, call.repo, each)]
+    landed = [pull for pull in call.repo.pulls if pull.merged_at is not None and pull.base_ref in branches]
+    done = [trains.shape(call.state, call.repo, pull) for pull in reversed(landed)]
+    match call.one_of("scope", "active", "complete"):
+        case "active":
+            rows = found
+        case "complete":
+            rows = done
+        case _:
+            rows = found + done
+    return Page(rows if call.one_of("sort", "asc", "desc") != "asc" else rows[::-1], lambda row: row)
 
 
 _ONE = "projects/<id>/merge_requests/<int:iid>"
@@ -105,6 +143,7 @@ ROUTES = (
     Route("PUT", f"{_ONE}/rebase", rebase),
     Route("GET", f"{_ONE}/merge_ref", merge_ref),
     Route("GET", "projects/<id>/merge_trains", train, paid=True),
+    Route("GET", "projects/<id>/merge_trains/<branch>", train, paid=True),
     Route("GET", "projects/<id>/merge_trains/merge_requests/<int:iid>", train_car, paid=True),
     Route("POST", "projects/<id>/merge_trains/merge_requests/<int:iid>", add_to_train, Role.WRITE, paid=True),
 )

@@ -101,8 +101,8 @@ def project(state: State, repo: Repo, actor: Actor | None = None) -> Json:
         "remove_source_branch_after_merge": rules.remove_source,
         "merge_method": _METHODS.get(rules.method, method),
         "squash_option": rules.squash,
-        "merge_pipelines_enabled": rules.trains,
-        "merge_trains_enabled": rules.trains,
+        "merge_pipelines_enabled": rules.trains and state.paid,
+        "merge_trains_enabled": rules.trains and state.paid,
         "approvals_before_merge": 0,
         "permissions": _permissions(state, repo, actor),
     }
