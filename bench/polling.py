@@ -5,7 +5,8 @@ did not change is free) or as GitLab.com does (2,000 a minute); the hours are si
 people push and one opens a change. Wanted: polling takes at most a fifth of the budget of any window, and everything
 that people did is seen within the hour. Gitea and Forgejo tell no limit: see ``bench/polling_gitea.py``.
 
-``python bench/polling.py [--repositories N] [--changes N] [--hours N]``
+``python bench/polling.py [--repositories N] [--changes N] [--hours N] [--by-pattern]``; the last one names all
+repositories by one pattern, so that the host is asked which there are.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from bot.queues.inprocess import InProcessQueue
 from bot.wiring import Wiring
 from bot.work.allowance import Allowance
 from bot.work.jobs import Jobs
+from bot.work.roster import Roster
 from bot.work.sweeps import poll_all, sweep
 
 SHARE = 0.2
@@ -64,7 +66,7 @@ class Told:
 class Installation:
     """Headgate beside a host with many repositories, none of which tells it anything."""
 
-    def __init__(self, folder: Path, host: str, repositories: int) -> None:
+    def __init__(self, folder: Path, host: str, repositories: int, *, by_pattern: bool) -> None:
         self.host, self.hours = host, Hours()
         self.swept: Counter[int] = Counter()
         self.all: Counter[int] = Counter()
@@ -81,7 +83,8 @@ class Installation:
         names = [f"acme/r{each}" for each in range(repositories)]
         self.repos = [self.forge.create_repo(each, files=files, permissions=people) for each in names]
         config = folder / "headgate-server.yaml"
-        listed = "".join(f"  - {{match: {host}/{each}, branches: [main]}}\n" for each in names)
+        matches = ["acme/*"] if by_pattern else names
+        listed = "".join(f"  - {{match: {host}/{each}, branches: [main]}}\n" for each in matches)
         text = SERVER.format(data=folder / "data", host=host, url=self.forge.api_url)
         config.write_text(f"{text}repositories:\n{listed}")
         self.wiring = Wiring(config, clock=self.hours)
@@ -90,11 +93,12 @@ class Installation:
         self.queue = InProcessQueue()
         self.services = self.wiring.services(self.queue, self.store)
         self.jobs = Jobs(self.services, None)
+        self.roster = Roster(self.services, host)
         self.allowance = Allowance(self.budget, self.hours.now)
 
     def round(self) -> None:
         """Poll as far as the allowance goes, then do what that found."""
-        poll_all(self.services, self.host, self.allowance, self.pause)
+        poll_all(self.services, self.roster, self.allowance, self.pause)
         self.note(self.swept)
         sweep(self.services)
         while (job := self.queue.take(("short",), 0)) is not None:
@@ -141,9 +145,9 @@ def opened(there: Installation, repo: int, number: int) -> PullStory:
     return story.open_pull("A change", head=branch, author="dee")
 
 
-def told(folder: Path, host: str, repositories: int, changes: int, hours: float) -> Told:
+def told(folder: Path, host: str, repositories: int, changes: int, hours: float, *, by_pattern: bool) -> Told:
     """All hours of one host: first everything is found, then people work."""
-    there, found = Installation(folder, host, repositories), Told(host)
+    there, found = Installation(folder, host, repositories, by_pattern=by_pattern), Told(host)
     started = time.perf_counter()
     try:
         pulls = [(each % repositories, opened(there, each % repositories, each)) for each in range(changes)]
@@ -190,6 +194,7 @@ def main() -> int:
     words.add_argument("--repositories", type=int, default=1000)
     words.add_argument("--changes", type=int, default=300)
     words.add_argument("--hours", type=float, default=3.0)
+    words.add_argument("--by-pattern", action="store_true")
     words.add_argument("hosts", nargs="*", default=list(LIMITS))
     given = words.parse_args()
     machine.say()
@@ -198,7 +203,8 @@ def main() -> int:
     missed = False
     for host in given.hosts:
         with tempfile.TemporaryDirectory(prefix="headgate-polling-") as name:
-            row = told(Path(name), host, given.repositories, given.changes, given.hours)
+            numbers = (given.repositories, given.changes, given.hours)
+            row = told(Path(name), host, *numbers, by_pattern=given.by_pattern)
         late = sorted(row.late) or [0.0]
         missed = missed or row.swept > SHARE or row.unseen > 0
         shown = (

@@ -34,6 +34,7 @@ from bot.queues.inprocess import InProcessQueue
 from bot.wiring import Wiring
 from bot.work.allowance import Allowance, Reckoned
 from bot.work.jobs import Jobs
+from bot.work.roster import Roster
 from bot.work.sweeps import poll_all, sweep
 
 SHARE = 0.2
@@ -106,6 +107,7 @@ class Installation:
         self.queue = InProcessQueue()
         self.services = self.wiring.services(self.queue, self.store)
         self.jobs = Jobs(self.services, None)
+        self.roster = Roster(self.services, "gitea")
         host, now = self.services.hosts["gitea"], self.services.clock.now
         self.host: Any = host
         reckoned = Reckoned(host.budget, host.calls, CALLS_PER_MINUTE, now)
@@ -118,7 +120,7 @@ class Installation:
 
     def round(self) -> None:
         """Poll, then do what that found."""
-        poll_all(self.services, "gitea", self.allowance, self.pause)
+        poll_all(self.services, self.roster, self.allowance, self.pause)
         self.note(self.told.swept)
         sweep(self.services)
         while (job := self.queue.take(("short",), 0)) is not None:

@@ -222,11 +222,16 @@ class World:
     def pull(self, files: dict[str, str | None], title: str = "A change", author: str = "dee", branch: str = "",
              **words: object) -> PullStory:  # fmt: skip
         """A branch with these files, and a pull request of it; then everything settles."""
-        branch = branch or f"topic-{len(self.repo.pulls()) + 1}"
-        self.repo.commit(branch, files=files, author=author, message=title)
-        pull = self.repo.open_pull(title, head=branch, author=author, **words)  # type: ignore[arg-type]
+        pull = self.opened(files, title, author, branch, **words)
         self.settle()
         return pull
+
+    def opened(self, files: dict[str, str | None], title: str = "A change", author: str = "dee", branch: str = "",
+               **words: object) -> PullStory:  # fmt: skip
+        """The same, and nobody has noticed it yet."""
+        branch = branch or f"topic-{len(self.repo.pulls()) + 1}"
+        self.repo.commit(branch, files=files, author=author, message=title)
+        return self.repo.open_pull(title, head=branch, author=author, **words)  # type: ignore[arg-type]
 
     def push(self, pull: PullStory, files: dict[str, str | None], by: str = "dee") -> None:
         self.repo.commit(f"topic-{pull.number}", files=files, author=by, message="more")

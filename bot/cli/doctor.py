@@ -15,11 +15,12 @@ from bot.cli.granted import tried
 from bot.cli.options import config_option, json_option
 from bot.cli.queueing import configured_url, open_queue
 from bot.cli.setup import examined, wanted_of
-from bot.core.config.server import listed_repositories, rules_for
+from bot.core.config.server import listed_repositories, looked_after, names_by_pattern, rules_for
 from bot.core.errors import ConfigError, HeadgateError, HostBusy, HostGone
 from bot.core.model import Permission, RepoRef
 from bot.core.rules import Isolation, Mode
 from bot.hosts.setup import Level
+from bot.ports import Host
 from bot.queues.server import find_server
 from bot.sandbox.cgroup import bounds_processes
 from bot.sandbox.enclosure import unavailable
@@ -27,6 +28,8 @@ from bot.stores.keyring import bind
 from bot.wiring import Wiring, config_path
 
 STATES = {Level.OK: "good", Level.WARNING: "warning", Level.PROBLEM: "bad"}
+LOOKED_OVER = 20
+"""Repositories found by a pattern that are examined one by one."""
 MARKS = {"good": "✓", "warning": "!", "bad": "✗"}
 
 
@@ -159,6 +162,27 @@ def _hosts(wiring: Wiring) -> Iterator[Finding]:
         yield Finding("good", name, f"we are {login}; {count} listed by name")
         for repo in listed:
             yield from _repository(wiring, name, repo)
+        if names_by_pattern(wiring.settings, name):
+            yield from _by_pattern(wiring, name, host)
+
+
+def _by_pattern(wiring: Wiring, name: str, host: Host) -> Iterator[Finding]:
+    """What patterns name of what our account sees; of many only some are looked over, at several calls each."""
+    try:
+        shown = host.repositories()
+    except HeadgateError as error:
+        yield Finding("bad", name, f"which repositories there are is not told: {error}")
+        return
+    named = set(listed_repositories(wiring.settings, name))
+    found = [repo for repo in looked_after(wiring.settings, name, shown) if repo not in named]
+    if not found:
+        text = f"no pattern names any of the {len(shown)} repositories that our account has a part in"
+        yield Finding("warning", name, text, "give the account access to them, or install the App there")
+        return
+    some = f"; {LOOKED_OVER} of them are looked over here" if len(found) > LOOKED_OVER else ""
+    yield Finding("good", name, f"{len(found)} more found by their patterns{some}")
+    for repo in found[:LOOKED_OVER]:
+        yield from _repository(wiring, name, repo)
 
 
 def _repository(wiring: Wiring, name: str, repo: RepoRef) -> Iterator[Finding]:

@@ -65,6 +65,10 @@ class LocalHost:
         del repo
         return {ME: Permission.ADMIN}
 
+    def repositories(self) -> tuple[RepoRef, ...]:
+        """The one."""
+        return (self._change.ref.repo,)
+
     def moved_changes(self, repo: RepoRef, since: datetime | None) -> tuple[ChangeStub, ...]:
         """Nothing moves."""
         del repo, since

@@ -122,6 +122,7 @@ class Installation:
     account: str
     repositories: set[str] | None
     created_at: datetime
+    suspended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +359,7 @@ class Repo:
     created_at: datetime
     pushed_at: datetime
     private: bool = True
+    archived: bool = False
     parent: str | None = None
     description: str | None = None
     roles: dict[str, Role] = field(default_factory=dict)

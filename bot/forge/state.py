@@ -192,6 +192,11 @@ class State:
         """What an actor may do in a repository."""
         if actor.installation_id is not None:
             return self._installation_role(repo, self.installations[actor.installation_id])
+        given = self._given(repo, actor)
+        return given if repo.private else max(given, Role.READ)
+
+    def _given(self, repo: Repo, actor: Actor) -> Role:
+        """What somebody gave an actor, whatever everybody may do."""
         login = actor.login
         best = repo.roles.get(login, Role.NONE)
         for group in ancestors(repo.owner):
@@ -205,7 +210,7 @@ class State:
         for path, role in repo.group_roles.items():
             held = max(self.member_role(group, login) for group in ancestors(path))
             best = max(best, min(role, held))
-        return best if repo.private else max(best, Role.READ)
+        return best
 
     def member_role(self, group: str, login: str) -> Role:
         """What a direct membership of one group is worth in its repositories; a plain ``member`` gets nothing."""
@@ -232,3 +237,7 @@ class State:
     def visible(self, actor: Actor) -> list[Repo]:
         """The repositories an actor may read, oldest first."""
         return [repo for repo in self.repos.values() if self.role(repo, actor) >= Role.READ]
+
+    def joined(self, actor: Actor) -> list[Repo]:
+        """Of them those where the actor is more than a passer-by: somebody gave it a role."""
+        return [repo for repo in self.repos.values() if self._given(repo, actor) >= Role.READ]

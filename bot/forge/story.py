@@ -101,6 +101,11 @@ class RepoStory:
 
     # rules and people
 
+    def archive(self) -> None:
+        """Nothing is to happen here any more; that it is refused is not imitated."""
+        with self._state.lock:
+            self._repo.archived = True
+
     def grant(self, who: str, role: str) -> None:
         """Give a person or ``org/team`` a role: read, triage, write, maintain, admin, none."""
         with self._state.lock:

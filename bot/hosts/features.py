@@ -12,6 +12,7 @@ class Feature(enum.Enum):
     WEBHOOKS = "webhooks prove who sent them"
     TOLD_DISMISSALS = "is told at once when an approval is taken back"
     POLLING = "works by polling alone"
+    LISTING = "finds repositories that only a pattern names"
     REVIEW_COMMIT = "a review says for which commit it was given"
     REQUEST_CHANGES = "a request for changes closes the gate"
     PUSHERS = "says who pushed, who then contributes"

@@ -1,14 +1,20 @@
-"""Listings of changes that moved: newest first, each once, and never without a bound."""
+"""Listings of changes that moved, newest first, and of repositories: each once, and never without a bound."""
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Final
 
+from bot.core.model import RepoRef
 from bot.ports import ChangeStub
 
+log = logging.getLogger(__name__)
+
 MOST_STUBS: Final = 2000
+MOST_REPOSITORIES: Final = 20_000
 
 Pages = Iterable[list[dict[str, Any]]]
 
@@ -42,3 +48,20 @@ def _stubs(
         if len(found) >= MOST_STUBS:
             break
     return found
+
+
+def repositories(host: str, pages: Pages, field: str, shape: re.Pattern[str]) -> tuple[RepoRef, ...]:
+    """The repositories of a listing whose names are in that field and of that shape, by name; not the archived ones.
+
+    https://docs.github.com/en/repositories/archiving-a-github-repository: nothing can be written there.
+    """
+    found: set[str] = set()
+    for page in pages:
+        names = [str(each.get(field) or "") for each in page if each.get("archived") is not True]
+        found |= {name for name in names if shape.fullmatch(name)}
+        if len(found) > MOST_REPOSITORIES:
+            log.warning(
+                "%s: our account sees more than %d repositories; the rest is left out", host, MOST_REPOSITORIES
+            )
+            break
+    return tuple(RepoRef(host, name) for name in sorted(found)[:MOST_REPOSITORIES])

@@ -8,6 +8,8 @@ from typing import Final
 DELIVERY: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
 EVENT: Final = re.compile(r"[a-z0-9_]{1,100}")
 REPOSITORY: Final = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}", re.ASCII)
+PROJECT: Final = re.compile(r"[\w.-]{1,255}(/[\w.-]{1,255}){1,21}", re.ASCII)
+"""A repository within groups within groups."""
 BRANCH: Final = re.compile(r"[^\x00-\x20\x7f]{1,1000}")
 MAX_NUMBER: Final = 10**12
 """What a change's number may have; see ChangeRef.parse."""

@@ -67,6 +67,11 @@ class Reader(Protocol):
         """Who may do what, as far as our account may list it (lower-cased login); cached, empty when refused."""
         ...
 
+    def repositories(self) -> tuple[RepoRef, ...]:
+        """Those that our account was given a part in, by their present names; what is archived is left out, and what
+        is merely open to everybody. One call for a page of 50 at least."""
+        ...
+
     def moved_changes(self, repo: RepoRef, since: datetime | None) -> tuple[ChangeStub, ...]:
         """Open changes; or, after ``since``, whatever was updated, open or not; newest first. One call for a page."""
         ...

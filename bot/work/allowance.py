@@ -91,11 +91,24 @@ class Allowance:
                 self._note(before, self._budget())
         return Swept(wanted)
 
-    def _used_up(self, budget: Budget) -> bool:
+    def once(self, errand: Callable[[], int]) -> bool:
+        """Do what is nobody's turn, if something is left; ``errand`` says how many calls it made. It may take more
+        than is left: then the turns wait. Whether it was done."""
+        if self._used_up(self._budget()):
+            return False
+        calls = errand()
+        self._begin(self._budget())
+        self._spent += calls
+        return True
+
+    def _begin(self, budget: Budget) -> None:
         # Who asks nothing is told of no new window: it has begun when the one that was told of has ended.
         ended = budget.resets_at is not None and self._now() >= budget.resets_at
         if budget.resets_at != self._window or ended:
             self._window, self._spent = budget.resets_at, 0
+
+    def _used_up(self, budget: Budget) -> bool:
+        self._begin(budget)
         # One more may cost as much as the dearest so far, or as is usual, if all so far cost less. The first of a
         # window is swept whatever it costs.
         dearest = max(self._most, USUAL)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 
-from bot.core.config.server import listed_repositories
 from bot.core.errors import HeadgateError
 from bot.core.model import RepoRef
 from bot.core.runs import RunState
@@ -20,6 +19,7 @@ from bot.flow.watch import poll
 from bot.ports import Budget, JobKind, Redelivers
 from bot.work.allowance import Allowance, Reckoned
 from bot.work.jobs import bury_if_dead
+from bot.work.roster import Roster
 
 log = logging.getLogger(__name__)
 
@@ -75,11 +75,12 @@ class Sweeper:
         self._spawn(self._round, self._every, "sweep")
         self._spawn(self._keep_house, RETENTION_EVERY.total_seconds(), "retention")
         for name, host in self._services.settings.hosts.items():
+            roster = Roster(self._services, name)
             if host.poll is not None:
-                turn = self._in_turn("poll", name, partial(self._poll, name))
+                turn = self._in_turn("poll", name, partial(self._poll, roster))
                 self._spawn(turn, host.poll.total_seconds(), f"poll-{name}")
             if self._services.settings.listen.public_url:
-                turn = self._in_turn("redeliver", name, partial(redeliver_all, self._services, name))
+                turn = self._in_turn("redeliver", name, partial(redeliver_all, self._services, roster))
                 self._spawn(turn, REDELIVER_EVERY, f"redeliver-{name}")
 
     def stop(self) -> None:
@@ -125,8 +126,8 @@ class Sweeper:
 
         return turn
 
-    def _poll(self, name: str, allowance: Allowance) -> None:
-        poll_all(self._services, name, allowance, lambda seconds: not self._stop.wait(seconds))
+    def _poll(self, roster: Roster, allowance: Allowance) -> None:
+        poll_all(self._services, roster, allowance, lambda seconds: not self._stop.wait(seconds))
 
 
 def allowance_of(services: Services, name: str) -> Allowance:
@@ -137,18 +138,18 @@ def allowance_of(services: Services, name: str) -> Allowance:
     return Allowance(Reckoned(host.budget, host.calls, settings.calls_per_minute, now), now)
 
 
-def redeliver_all(services: Services, name: str, allowance: Allowance) -> None:
+def redeliver_all(services: Services, roster: Roster, allowance: Allowance) -> None:
     """Have a host hand over again what nobody took, as far as the allowance goes."""
-    host: object = services.hosts.get(name)
+    host: object = services.hosts.get(roster.host)
     if not isinstance(host, Redelivers):
         return
-    url = services.settings.webhook_url(name)
+    url = services.settings.webhook_url(roster.host)
 
     def one(repo: RepoRef) -> None:
         if count := host.redeliver(repo, url, services.clock.now()):
             log.info("%s: %d webhooks that nobody took are handed over again", repo, count)
 
-    allowance.spend(host.logs(listed_repositories(services.settings, name)), one)
+    allowance.spend(host.logs(roster.repositories(allowance)), one)
 
 
 def _until_more(services: Services, allowance: Allowance) -> float:
@@ -157,12 +158,12 @@ def _until_more(services: Services, allowance: Allowance) -> float:
     return (resets_at - services.clock.now()).total_seconds() + 1.0 if resets_at is not None else 0.0
 
 
-def poll_all(services: Services, name: str, allowance: Allowance, pause: Callable[[float], bool]) -> int:
+def poll_all(services: Services, roster: Roster, allowance: Allowance, pause: Callable[[float], bool]) -> int:
     """One round over a host's repositories, as far as the allowance goes; how many were polled.
 
     ``pause`` waits so many seconds; False when there is no time for that.
     """
-    repositories, swept = listed_repositories(services.settings, name), 0
+    repositories, swept = roster.repositories(allowance), 0
     while swept < len(repositories):
         part = allowance.spend(repositories, lambda repo: poll(services, repo), len(repositories) - swept)
         swept += part.count
@@ -172,7 +173,7 @@ def poll_all(services: Services, name: str, allowance: Allowance, pause: Callabl
     if swept < len(repositories):
         log.warning(
             "poll-%s: no more of the host's rate budget, or patience; %d of %d repositories wait for the next",
-            name,
+            roster.host,
             len(repositories) - swept,
             len(repositories),
         )

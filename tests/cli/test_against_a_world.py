@@ -250,6 +250,21 @@ def test_doctor_is_content_with_a_world_that_works_and_names_a_token_the_host_re
     assert "✗ github" in refused.output and "wrong" not in refused.output
 
 
+def test_doctor_counts_and_looks_over_what_a_pattern_names_and_says_when_that_is_nothing(
+    run: Run, world: Any
+) -> None:
+    text = world.config.read_text()
+    world.config.write_text(text.replace("match: github/acme/infra", 'match: "github/acme/*"'))
+    found = run("doctor", "--config", world.config)
+    assert found.exit_code == 0, found.output
+    assert "0 repositories are listed by name" in found.output and "1 more found by their patterns" in found.output
+    assert "acme-bot can read it" in found.output
+
+    world.config.write_text(text.replace("match: github/acme/infra", 'match: "github/acne/*"'))
+    nothing = run("doctor", "--config", world.config)
+    assert "! github" in nothing.output and "no pattern names any of the 1 repositories" in nothing.output
+
+
 def _clone(world: Any, tmp_path: Path, branch: str) -> Path:
     place = tmp_path / "checkout"
     subprocess.run(["git", "clone", "-q", "-b", branch, str(_bare(tmp_path)), str(place)], check=True)

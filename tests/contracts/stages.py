@@ -30,6 +30,7 @@ class Stage(Protocol):
     host: Host
     repo: RepoRef
 
+    def another(self, *, shared: bool, archived: bool = False) -> RepoRef: ...
     def open_change(self, branch: str) -> int: ...
     def head(self, number: int) -> str: ...
     def push(self, branch: str, by: str) -> str: ...
@@ -60,6 +61,14 @@ class ForgeStage:
         hook = (SecretRef("env", "hook"),)
         words = HostSettings("home", kind, forge.api_url, SecretRef("env", "token"), webhook_secrets=hook)
         self.host = HOSTS[kind](words, lambda ref: secrets[ref.where], "main")
+
+    def another(self, *, shared: bool, archived: bool = False) -> RepoRef:
+        path = f"other/r{len(self.forge.state.repos)}"
+        made = self.forge.create_repo(path, {"a.txt": "1\n"}, {"hg-bot": "write"} if shared else {"dee": "admin"})
+        self.forge.state.repo(path).private = shared
+        if archived:
+            made.archive()
+        return RepoRef("home", path)
 
     def open_change(self, branch: str) -> int:
         self.push(branch, "dee")

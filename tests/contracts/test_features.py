@@ -81,6 +81,10 @@ SHOWN: dict[Feature, tuple[str, str]] = {
     Feature.WEBHOOKS: ("contracts.test_host", "test_what_somebody_else_posts_is_refused"),
     Feature.TOLD_DISMISSALS: (EVERYWHERE, "test_a_dismissed_approval_and_a_request_for_changes_close_the_gate"),
     Feature.POLLING: ("hosts.gitea.test_story", ""),
+    Feature.LISTING: (
+        EVERYWHERE,
+        "test_a_repository_that_only_a_pattern_names_is_found_by_polling_and_its_change_planned",
+    ),
     Feature.REQUEST_CHANGES: (EVERYWHERE, "test_a_dismissed_approval_and_a_request_for_changes_close_the_gate"),
     Feature.CHECK_DETAILS: ("hosts.github.test_reports", ""),
     Feature.OWN_RULES: ("stories.test_edges", "test_a_merge_waits_for_the_threads_that_the_host_wants_resolved"),

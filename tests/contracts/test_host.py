@@ -128,6 +128,15 @@ def test_what_moved_is_listed(stage: Stage) -> None:
     }
 
 
+def test_the_repositories_are_those_our_account_has_a_part_in_but_for_the_archived(stage: Stage) -> None:
+    ours, closed = stage.another(shared=True), stage.another(shared=True, archived=True)
+    theirs = stage.another(shared=False)
+    listed = stage.host.repositories()
+    assert {stage.repo, ours} <= set(listed)
+    assert not {closed, theirs} & set(listed)
+    assert len(listed) == len(set(listed))
+
+
 def test_what_is_not_there_is_gone(stage: Stage) -> None:
     with pytest.raises(HostGone):
         stage.host.change(ref(stage, 99), known=None, checks=False)

@@ -19,6 +19,8 @@ from worlds import World
 
 from bot.cli import cli
 from bot.core.runs import RunKind
+from bot.work.roster import Roster
+from bot.work.sweeps import allowance_of, poll_all, sweep
 
 THOROUGH = pytest.mark.thorough
 
@@ -248,6 +250,31 @@ def test_polling_alone_ends_where_webhooks_do(world: Any) -> None:
         world.poll()
     assert world.deployed("prod_web") == "a=2"
     assert "Deployed by merge" in world.face(pull)
+
+
+def test_a_repository_that_only_a_pattern_names_is_found_by_polling_and_its_change_planned(world: Any) -> None:
+    name, text = str(world.repo_ref), world.config.read_text()
+    # A pattern that fits this one only: others share the server of the story.
+    text = text.replace(f"match: {name}", f'match: "{name[:-1]}[{name[-1]}]"')
+    world.without_webhooks()
+    pull = world.opened({"prod/web/wanted": "a=2\n"})
+
+    def polled() -> int:
+        world.reload()
+        roster, allowance = Roster(world.services, world.kind), allowance_of(world.services, world.kind)
+        found = poll_all(world.services, roster, allowance, lambda _: False)
+        for _ in range(4):
+            sweep(world.services)
+            world.work()
+        return found
+
+    world.config.write_text(f"{text}deny: ['{name}']\n")
+    assert polled() == 0
+    assert world.run_states(pull, RunKind.PLAN) == []
+    world.config.write_text(text)
+    assert polled() == 1
+    assert world.run_states(pull, RunKind.PLAN) == [("prod-web", "succeeded")]
+    assert substance(world.face(pull)) == FACE
 
 
 def test_setup_shows_what_it_would_change_changes_just_that_and_nothing_the_second_time(world: Any) -> None:

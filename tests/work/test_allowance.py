@@ -76,6 +76,30 @@ def test_answers_that_cost_nothing_are_not_counted() -> None:
         assert allowance.spend(REPOSITORIES, lambda each: host.sweep(each, 0)) == Swept(3)
 
 
+def test_an_errand_is_counted_and_may_take_more_than_is_left_but_nothing_follows_it() -> None:
+    host = Host()
+    allowance = Allowance(lambda: host.budget, lambda: host.now)
+    assert allowance.spend(REPOSITORIES, host.sweep, 1) == Swept(1)
+    assert allowance.once(lambda: 17)
+    assert not allowance.once(lambda: 1)
+    assert allowance.spend(REPOSITORIES, host.sweep) == Swept(0)
+    host.budget = Budget(100, 100, NOON + timedelta(hours=1))
+    assert allowance.spend(REPOSITORIES, host.sweep) == Swept(3), "one errand makes no turn dear"
+
+
+def test_an_errand_that_first_tells_of_the_window_is_counted_in_it() -> None:
+    host = Host()
+    host.budget = Budget()
+    allowance = Allowance(lambda: host.budget, lambda: host.now)
+
+    def errand() -> int:
+        host.budget = Budget(100, 83, NOON)
+        return 17
+
+    assert allowance.once(errand)
+    assert allowance.spend(REPOSITORIES, host.sweep) == Swept(0)
+
+
 def test_a_host_that_tells_no_budget_is_swept_as_configured() -> None:
     host = Host(None)
     allowance = Allowance(lambda: host.budget, lambda: host.now)

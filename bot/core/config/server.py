@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -90,6 +90,21 @@ def listed_repositories(settings: Settings, host: str) -> tuple[RepoRef, ...]:
     """Repositories of a host that are named in full (patterns name none), as listed."""
     found = (RepoRef.parse(rules.match) for rules in settings.repositories if Glob.of(rules.match).literal)
     return tuple(dict.fromkeys(repo for repo in found if repo.host == host and not denied(settings, repo)))
+
+
+def names_by_pattern(settings: Settings, host: str) -> bool:
+    """Whether an entry may name repositories of a host without spelling them out."""
+    entries = (Glob.of(rules.match) for rules in settings.repositories)
+    return any(not glob.literal and glob.prefix.partition("/")[0] in ("", host) for glob in entries)
+
+
+def looked_after(settings: Settings, host: str, shown: Iterable[RepoRef]) -> tuple[RepoRef, ...]:
+    """Repositories of a host that are named in full, then those of ``shown`` that an entry matches. Hosts tell no
+    difference between large and small letters, so neither makes two of one."""
+    named = listed_repositories(settings, host)
+    known = {str(repo).lower() for repo in named}
+    found = (repo for repo in shown if str(repo).lower() not in known and rules_for(settings, repo) is not None)
+    return (*named, *dict.fromkeys(found))
 
 
 class _Reader:

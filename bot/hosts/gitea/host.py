@@ -27,7 +27,7 @@ class Gitea:
         self._settings = settings
         self._client = Client(settings.url, settings.token, settings.verify_tls, clock)
         self._webhooks = Webhooks(settings)
-        self._reads = Reads(self._client, settings.check_prefix, clock)
+        self._reads = Reads(self._client, settings, clock)
         self._reports = Reports(self._reads, clock)
         self._setup = Setup(settings, self._reads)
 
@@ -58,6 +58,10 @@ class Gitea:
     def people(self, repo: RepoRef) -> Mapping[str, Permission]:
         """Who may write, as far as our account may ask; empty when it may not."""
         return self._reads.people.writers(self._reads.at(repo))
+
+    def repositories(self) -> tuple[RepoRef, ...]:
+        """Those that our account was given a part in."""
+        return self._reads.repositories()
 
     def moved_changes(self, repo: RepoRef, since: datetime | None) -> tuple[ChangeStub, ...]:
         """Open ones, and of the others those updated lately; newest first."""

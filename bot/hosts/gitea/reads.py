@@ -10,12 +10,14 @@ from urllib.parse import quote, urlencode
 
 from bot.core.errors import HostDenied, HostGone
 from bot.core.model import Change, ChangeRef, Comment, Commit, HostCheck, HostFacts, Permission, RepoRef, Review
-from bot.hosts.fields import ADDRESSED, some
+from bot.hosts import shapes
+from bot.hosts.fields import ADDRESSED, login, some
 from bot.hosts.gitea import parse
 from bot.hosts.gitea.client import Client
 from bot.hosts.gitea.landing import landed, pushed_in
 from bot.hosts.gitea.people import People
-from bot.hosts.listing import Pages, moved
+from bot.hosts.gitea.settings import GiteaSettings
+from bot.hosts.listing import Pages, moved, repositories
 from bot.ports import ChangeStub
 
 MOST: Final = 3000
@@ -29,11 +31,13 @@ OF_NO_BRANCH: Final = "refs/pull/"
 class Reads:
     """Reads with the account's client. Each raises HostBusy, HostDenied or HostGone, and only those."""
 
-    def __init__(self, client: Client, check_prefix: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, client: Client, settings: GiteaSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self.client = client
         self.people = People(client, clock)
-        self._prefix = check_prefix
+        self._name = settings.name
+        self._prefix = settings.check_prefix
         self._login = ""
+        self._user_id = 0
         self._renamed: dict[str, str] = {}
 
     def at(self, repo: RepoRef) -> str:
@@ -47,7 +51,9 @@ class Reads:
     def own_login(self) -> str:
         """Our login, asked once."""
         if not self._login:
-            self._login = str(self.client.get("/user").get("login") or "")
+            data = self.client.get("/user")
+            self._login, number = login(data), data.get("id")
+            self._user_id = number if isinstance(number, int) else 0
         return self._login
 
     # ------------------------------------------------------------------------------------------- change
@@ -146,6 +152,14 @@ class Reads:
         return self.people.permission(self.at(repo), who)
 
     # ----------------------------------------------------------------------------------------- listings
+
+    def repositories(self) -> tuple[RepoRef, ...]:
+        """Those that our account owns, was made a collaborator of or is in a team for, and public ones of its
+        organisations: the server's search tells them apart from what everybody sees."""
+        self.own_login()
+        query = urlencode({"uid": self._user_id, "private": "true", "archived": "false"})
+        pages = self.client.pages(f"/repos/search?{query}", "data")
+        return repositories(self._name, pages, "full_name", shapes.REPOSITORY)
 
     def moved_changes(self, repo: RepoRef, since: datetime | None) -> tuple[ChangeStub, ...]:
         """Open changes; or, after ``since``, whatever was updated; newest first."""

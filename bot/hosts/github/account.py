@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import quote
@@ -13,7 +13,7 @@ import jwt
 from github import Auth
 
 from bot.core.errors import HostBusy, HostDenied, HostGone, HostUnclear
-from bot.hosts.fields import moment
+from bot.hosts.fields import login, moment
 from bot.hosts.github.client import Client, Renewable
 from bot.hosts.github.settings import App, GitHubSettings
 
@@ -51,6 +51,7 @@ class Installation:
     def __init__(self, app: Client, repo_path: str) -> None:
         self._app = app
         self._repo_path = repo_path
+        self._number = 0
         self._lock = threading.Lock()
         self._token = ""
         self._ends = datetime.min.replace(tzinfo=UTC)
@@ -61,6 +62,12 @@ class Installation:
             if not self._token or datetime.now(UTC) + FRESH >= self._ends:
                 self._token, self._ends = self._ask()
             return self._token
+
+    def renumber(self, number: int) -> None:
+        """It has this number, as was listed: another one than before when the App was installed again."""
+        with self._lock:
+            if number != self._number:
+                self._number, self._token = number, ""
 
     def renew(self) -> None:
         """Ask for another one next time."""
@@ -73,9 +80,11 @@ class Installation:
         Signing in is no write anybody must read back, and who may not sign in has not lost a change.
         """
         try:
-            found = self._app.get(f"/repos/{quote(self._repo_path)}/installation")
-            made = self._app.write("POST", f"/app/installations/{int(found.get('id') or 0)}/access_tokens", {})
+            found = self._number or self._app.get(f"/repos/{quote(self._repo_path)}/installation").get("id")
+            self._number = int(found or 0)
+            made = self._app.write("POST", f"/app/installations/{self._number}/access_tokens", {})
         except HostGone:
+            self._number = 0
             raise HostDenied(f"the App is not installed where {self._repo_path} is; install it there") from None
         except HostUnclear as error:
             raise HostBusy(str(error), 10.0) from None
@@ -115,6 +124,20 @@ class Account:
             if owner not in self._clients:
                 self._clients[owner] = self._client(self._bearer(owner, repo_path))
             return self._clients[owner]
+
+    def installed(self) -> Iterator[Client]:
+        """The clients of all accounts where our App is installed and not suspended; none when we are no App.
+
+        https://docs.github.com/en/rest/apps/apps#list-installations-for-the-authenticated-app
+        """
+        if not self.is_app:
+            return
+        for page in self._app_client.pages("/app/installations"):
+            for each in page:
+                owner, number = login(each.get("account")), each.get("id")
+                if owner and isinstance(number, int) and not each.get("suspended_at"):
+                    self._installation(owner.lower(), f"{owner}/").renumber(number)
+                    yield self.client(f"{owner}/")
 
     def clients(self) -> tuple[Client, ...]:
         """Every client made so far."""

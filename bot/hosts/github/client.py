@@ -87,11 +87,12 @@ class Client:
             raise odd(path, "GitHub")
         return data
 
-    def pages(self, path: str, key: str = "") -> Iterator[list[dict[str, Any]]]:
-        """A list page by page, objects only. ``key`` is where GitHub wraps this list in an object."""
+    def pages(self, path: str, key: str = "", *, remember: bool = True) -> Iterator[list[dict[str, Any]]]:
+        """A list page by page, objects only. ``key`` is where GitHub wraps this list in an object; ``remember`` says
+        whether asking again is to be free while nothing changed."""
         url = f"{path}{'&' if '?' in path else '?'}per_page={PER_PAGE}"
         while url:
-            data, link = self._get(url)
+            data, link = self._get(url, remember=remember)
             items = data.get(key) if key and isinstance(data, dict) else data
             if not isinstance(items, list):
                 raise odd(path, "GitHub")
@@ -103,14 +104,14 @@ class Client:
         """A list over its pages, at most ``most`` items; and whether it is whole."""
         return taken(self.pages(path, key), most)
 
-    def _get(self, path: str) -> tuple[Any, str]:
+    def _get(self, path: str, *, remember: bool = True) -> tuple[Any, str]:
         known = self._etags.get(path)
         answer = self.send("GET", path, headers={"If-None-Match": known.tag} if known else None)
         if answer.status == 304 and known is not None:
             return known.data, answer.headers.get("link", known.link)
         data, link, tag = answer.data, answer.headers.get("link", ""), answer.headers.get("etag", "")
         full = isinstance(data, list) and len(data) >= PER_PAGE and not next_page(link, self._prefix)
-        if tag and not full:
+        if tag and remember and not full:
             self._etags.put(path, Remembered(tag, data, link, len(answer.text)))
         else:
             # A full last page looks the same when another page has come after it.

@@ -11,6 +11,7 @@ FEATURES: Final[Mapping[Feature, Answer]] = {
     Feature.WEBHOOKS: yes("HMAC-SHA256 of the body"),
     Feature.TOLD_DISMISSALS: yes(),
     Feature.POLLING: yes(),
+    Feature.LISTING: yes("of an App those where it is installed"),
     Feature.REVIEW_COMMIT: yes(),
     Feature.REQUEST_CHANGES: yes(),
     Feature.PUSHERS: yes("the repository's activity"),

@@ -32,7 +32,7 @@ class GitHub:
         self._settings = settings
         self._account = Account(settings, clock)
         self._webhooks = Webhooks(settings, self._account.app_id)
-        self._reads = Reads(self._account, settings.check_prefix, clock)
+        self._reads = Reads(self._account, settings, clock)
         self._reports = Reports(self._account, self._reads, clock)
         self._setup = Setup(settings, self._account, self._reads)
         self._redelivery = Redelivery(self._account, self._reads, self._setup.find_hook)
@@ -64,6 +64,10 @@ class GitHub:
     def people(self, repo: RepoRef) -> Mapping[str, Permission]:
         """Collaborators, as far as our account may list them; empty when it may not."""
         return self._reads.people(repo)
+
+    def repositories(self) -> tuple[RepoRef, ...]:
+        """Those that our account was given a part in; of an App those where it is installed."""
+        return self._reads.repositories()
 
     def moved_changes(self, repo: RepoRef, since: datetime | None) -> tuple[ChangeStub, ...]:
         """Open ones, and of the others those updated lately; newest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -11,14 +12,17 @@ from urllib.parse import quote, urlencode
 
 from bot.core.errors import HostDenied, HostGone
 from bot.core.model import Change, ChangeRef, Comment, Commit, HostCheck, HostFacts, Permission, RepoRef, Review
-from bot.hosts import fields
+from bot.hosts import fields, shapes
 from bot.hosts.fields import ADDRESSED, some
 from bot.hosts.github import parse
 from bot.hosts.github.account import Account
 from bot.hosts.github.client import Client
-from bot.hosts.listing import Pages, moved
+from bot.hosts.github.settings import GitHubSettings
+from bot.hosts.listing import Pages, moved, repositories
 from bot.hosts.remembering import Aging
 from bot.ports import ChangeStub
+
+log = logging.getLogger(__name__)
 
 MOST: Final = 3000
 """Reviews, comments, checks or people of one list that are read."""
@@ -31,9 +35,12 @@ PEOPLE_SECONDS: Final = 300.0
 class Reads:
     """Reads with the account's clients. Each raises HostBusy, HostDenied or HostGone, and only those."""
 
-    def __init__(self, account: Account, check_prefix: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, account: Account, settings: GitHubSettings, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._account = account
-        self._prefix = check_prefix
+        self._name = settings.name
+        self._prefix = settings.check_prefix
         self._clock = clock
         self._people = Aging(PEOPLE_SECONDS, clock)
         self._permissions = Aging(PEOPLE_SECONDS, clock)
@@ -182,6 +189,25 @@ class Reads:
         return found
 
     # ----------------------------------------------------------------------------------------- listings
+
+    def repositories(self) -> tuple[RepoRef, ...]:
+        """Repositories where the App is installed; with a token those that were shared with its account.
+
+        Their answers are long, and change with every push: they are not worth being remembered.
+        https://docs.github.com/en/rest/apps/installations#list-repositories-accessible-to-the-app-installation
+        https://docs.github.com/en/rest/repos/repos#list-repositories-for-the-authenticated-user
+        """
+        return repositories(self._name, self._listed(), "full_name", shapes.REPOSITORY)
+
+    def _listed(self) -> Pages:
+        if not self._account.is_app:
+            yield from self._account.client("").pages("/user/repos?sort=full_name", remember=False)
+        for client in self._account.installed():
+            try:
+                yield from client.pages("/installation/repositories", "repositories", remember=False)
+            except (HostDenied, HostGone) as error:
+                # One organisation that shuts us out does not hide the others.
+                log.warning("%s: an installation's repositories cannot be listed: %s", self._name, error)
 
     def moved_changes(self, repo: RepoRef, since: datetime | None) -> tuple[ChangeStub, ...]:
         """Open changes; or, after ``since``, whatever was updated; newest first."""

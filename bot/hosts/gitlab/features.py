@@ -11,6 +11,7 @@ FEATURES: Final[Mapping[Feature, Answer]] = {
     Feature.WEBHOOKS: yes("signed with their time, else the secret token; never the token where a signature is"),
     Feature.TOLD_DISMISSALS: yes(),
     Feature.POLLING: yes(),
+    Feature.LISTING: yes("from reporter up"),
     Feature.REVIEW_COMMIT: no("an approval counts for what was shown when it was given"),
     Feature.REQUEST_CHANGES: yes("where the tier has it"),
     Feature.PUSHERS: yes("the project's events"),

@@ -54,6 +54,10 @@ class GitLab:
         """Members by whatever way, as far as our account may list them; empty when it may not."""
         return self._reads.people.members(self._reads.at(repo))
 
+    def repositories(self) -> tuple[RepoRef, ...]:
+        """Those that our account was given a part in."""
+        return self._reads.repositories()
+
     def moved_changes(self, repo: RepoRef, since: datetime | None) -> tuple[ChangeStub, ...]:
         """Open ones, and of the others those updated lately; newest first."""
         return self._reads.moved_changes(repo, since)

@@ -82,7 +82,6 @@ MARKS: Final = frozenset({"updated_at", "updated_by_id", "last_edited_at", "last
 
 _HEADER: Final = re.compile(r"[A-Za-z ]{1,60}Hook")
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
-_PATH: Final = re.compile(r"[\w.-]{1,255}(/[\w.-]{1,255}){1,21}", re.ASCII)
 _LOGIN: Final = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 
 
@@ -130,7 +129,7 @@ class Webhooks:
             return (Ignored(f"{delivery.event}: the body is not the JSON that GitLab documents"),)
         project: Project | None = event.project
         name = project.path_with_namespace if project else ""
-        if not _PATH.fullmatch(name):
+        if not shapes.PROJECT.fullmatch(name):
             return (Ignored(f"{kind}: no project"),)
         return (hint(Whose(RepoRef(self._settings.name, name), own_login.lower()), event),)
 

@@ -10,17 +10,20 @@ from urllib.parse import quote, urlencode
 
 from bot.core.errors import HostDenied, HostGone
 from bot.core.model import Change, ChangeRef, Comment, Commit, HostCheck, HostFacts, Permission, RepoRef, Review
+from bot.hosts import shapes
 from bot.hosts.fields import ADDRESSED, some
 from bot.hosts.gitlab import parse
 from bot.hosts.gitlab.client import Client
 from bot.hosts.gitlab.people import People
 from bot.hosts.gitlab.settings import GitLabSettings
-from bot.hosts.listing import MOST_STUBS, newest_first
+from bot.hosts.listing import MOST_STUBS, newest_first, repositories
 from bot.hosts.remembering import Last
 from bot.ports import ChangeStub
 
 MOST: Final = 5000
 """Notes, commits or statuses of one list that are read: as many notes as GitLab lets a merge request have."""
+REPORTER: Final = 20
+"""The least role that reads code: https://docs.gitlab.com/user/permissions/#repository"""
 EVENT_PAGES: Final = 3
 """Pages of a project's pushes that are looked through for a head."""
 
@@ -31,6 +34,7 @@ class Reads:
     def __init__(self, client: Client, settings: GitLabSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self.client = client
         self.people = People(client, settings.url, clock)
+        self._name = settings.name
         self._prefix = settings.check_prefix
         self._login = ""
         self._user_id = 0
@@ -186,6 +190,16 @@ class Reads:
         return self.people.permission(self.at(repo), who)
 
     # ----------------------------------------------------------------------------------------- listings
+
+    def repositories(self) -> tuple[RepoRef, ...]:
+        """Projects that our account is a member of by whatever way, and whose code it may read.
+
+        https://docs.gitlab.com/api/projects/#list-all-projects
+        """
+        which = {"membership": "true", "min_access_level": REPORTER, "archived": "false", "simple": "true"}
+        query = urlencode({**which, "order_by": "id", "sort": "asc"})
+        pages = self.client.pages(f"/projects?{query}")
+        return repositories(self._name, pages, "path_with_namespace", shapes.PROJECT)
 
     def moved_changes(self, repo: RepoRef, since: datetime | None) -> tuple[ChangeStub, ...]:
         """Open changes; or, after ``since``, whatever was updated; newest first."""

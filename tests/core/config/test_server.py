@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.core.config.chats import ChatKeys
 from bot.core.config.reference import SERVER_EXAMPLE
-from bot.core.config.server import listed_repositories, parse_server, rules_for
+from bot.core.config.server import listed_repositories, looked_after, names_by_pattern, parse_server, rules_for
 from bot.core.destinations import Destination
 from bot.core.errors import Problem
 from bot.core.model import RepoRef
@@ -310,6 +310,22 @@ def test_repositories_named_in_full_are_listed_once() -> None:
     found = settings("repositories: [{match: github/a/b}, {match: github/a/*}, {match: github/a/b}, {match: x/a/c}]")
 
     assert listed_repositories(found, "github") == (RepoRef("github", "a/b"),)
+
+
+def test_who_writes_no_pattern_for_a_host_names_its_repositories_in_full() -> None:
+    found = settings("repositories: [{match: github/a/b}, {match: gitlab/a/**}, {match: '*/tools/x'}]")
+    assert names_by_pattern(found, "gitlab")
+    assert names_by_pattern(found, "github"), "any host may be meant"
+    assert not names_by_pattern(settings("repositories: [{match: github/a/b}, {match: gitlab/a/**}]"), "github")
+
+
+def test_what_a_pattern_names_is_looked_after_once_it_is_shown_and_what_is_denied_is_not() -> None:
+    found = settings(
+        "deny: [github/a/secret]\nrepositories: [{match: github/a/*}, {match: github/a/Web}, {match: gitlab/b/c}]"
+    )
+    shown = [RepoRef("github", name) for name in ("a/new", "a/secret", "a/web", "b/c", "a/new")]
+    assert looked_after(found, "github", shown) == (RepoRef("github", "a/Web"), RepoRef("github", "a/new"))
+    assert looked_after(found, "gitlab", ()) == (RepoRef("gitlab", "b/c"),)
 
 
 BASE = "repositories: [{{match: github/a/b, environments: {{prod: ['p/**'], dev: ['**']}}, {rule}}}]\n"

@@ -61,6 +61,14 @@ class Ground:
         words = {"name": "home", "url": self.wire.url, "token": lambda: token} | more
         return Gitea(GiteaSettings(**words), clock)
 
+    def beside(self, *collaborators: str) -> str:
+        """Another repository, dee's own; open to everybody when nobody works on it with dee. Its path."""
+        words = {"name": f"beside-{next(_numbers)}", "private": bool(collaborators), "auto_init": True}
+        made = str(self.server.call("POST", "/user/repos", words, by="dee")["full_name"])
+        for login in collaborators:
+            self.server.call("PUT", f"/repos/{made}/collaborators/{login}", {"permission": "write"}, by="dee")
+        return made
+
     # --------------------------------------------------------------------------------------------- git
 
     def commit(

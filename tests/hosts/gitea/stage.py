@@ -12,6 +12,7 @@ from hosts.gitea.ground import BOT, HOOK_SECRET, Catcher, Ground
 from hosts.gitea.server import settled
 from hosts.gitea.swagger import problems
 
+from bot.core.model import RepoRef
 from bot.core.rules import HostSettings, SecretRef
 from bot.hosts import HOSTS
 from bot.hosts.gitea.inbox import EVENTS
@@ -27,6 +28,12 @@ class GiteaStage:
         hook = (SecretRef("env", "hook"),)
         words = HostSettings("home", "gitea", ground.wire.url, SecretRef("env", "token"), webhook_secrets=hook)
         self.host = HOSTS["gitea"](words, lambda ref: secrets[ref.where], "main")
+
+    def another(self, *, shared: bool, archived: bool = False) -> RepoRef:
+        made = self.ground.beside(*(BOT,) * shared)
+        if archived:
+            self.ground.server.call("PATCH", f"/repos/{made}", {"archived": True}, by="dee")
+        return RepoRef("home", made)
 
     def open_change(self, branch: str) -> int:
         self.push(branch, "dee")

@@ -66,14 +66,12 @@ class GiteaWorld(World):
 
     # ------------------------------------------------------------------------------------------ acting
 
-    def pull(self, files: dict[str, str | None], title: str = "A change", author: str = "dee", branch: str = "",
-             **words: object) -> Any:  # fmt: skip
-        """A branch with these files, and a change of it; then everything settles."""
+    def opened(self, files: dict[str, str | None], title: str = "A change", author: str = "dee", branch: str = "",
+               **words: object) -> Any:  # fmt: skip
+        """A branch with these files, and a change of it, which nobody has noticed yet."""
         branch = branch or f"topic-{len(self.ground.call('GET', '/pulls?state=all') or ()) + 1}"
         self.ground.commit(branch, files, author, message=title)
-        made = Pull(self.ground, self.ground.open_change(branch, by=author, title=title))
-        self.settle()
-        return made
+        return Pull(self.ground, self.ground.open_change(branch, by=author, title=title))
 
     def push(self, pull: Any, files: dict[str, str | None], by: str = "dee") -> None:
         self.ground.commit(f"topic-{pull.number}", files, by, message="more")

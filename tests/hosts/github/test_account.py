@@ -40,6 +40,43 @@ def test_an_installation_token_serves_all_calls_of_an_owner_until_shortly_before
     assert host.git_credentials(world.repo) == first
 
 
+def test_an_apps_repositories_are_those_where_it_is_installed_and_not_suspended(world: Any) -> None:
+    forge, host = world.forge, world.app()
+    app = next(iter(forge.state.apps.values()))
+    for owner in ("Other", "asleep", "partly", "without"):
+        forge.add_org(owner)
+        for name in ("one", "two"):
+            forge.create_repo(f"{owner}/{name}", {"a": "1"})
+    forge.install_app(app, "Other")
+    asleep = forge.install_app(app, "asleep")
+    forge.state.installations[asleep].suspended_at = forge.state.now()
+    forge.install_app(app, "partly", ("partly/two",))
+    assert [repo.path for repo in host.repositories()] == ["Other/one", "Other/two", "acme/infra", "partly/two"]
+    assert host.default_branch(RepoRef("gh", "Other/one")) == "main"
+    assert not world.sent("GET", "Other/one/installation"), "whose installation it is was listed"
+
+
+def test_an_app_that_was_installed_again_is_listed_and_signs_in_with_its_new_number(world: Any) -> None:
+    host = world.app()
+    assert host.default_branch(world.repo) == "main"
+    installations = world.forge.state.installations
+    (old,) = installations
+    world.forge.install_app(world.forge.state.apps[installations[old].app_id], "acme")
+    del installations[old]
+    assert [repo.path for repo in host.repositories()] == ["acme/infra"]
+    next(iter(host._account._installations.values())).renew()
+    assert host.default_branch(world.repo) == "main"
+
+
+def test_one_organisation_that_shuts_the_app_out_does_not_hide_the_others(plain: Any) -> None:
+    world, forge = plain, plain.forge
+    host, app = world.app(), next(iter(forge.state.apps.values()))
+    forge.add_org("strict")
+    number = forge.install_app(app, "strict")
+    forge.trouble.fail_next(status=403, path_contains=f"/installations/{number}/")
+    assert [repo.path for repo in host.repositories()] == ["acme/infra"]
+
+
 def test_a_revoked_installation_token_is_replaced_at_the_next_call(world: Any) -> None:
     host = world.app()
     host.default_branch(world.repo)

@@ -10,6 +10,7 @@ import pytest
 
 from bot.hosts.github.redelivery import ATTEMPTS, lost
 from bot.work.allowance import Allowance
+from bot.work.roster import Roster
 from bot.work.sweeps import redeliver_all
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -54,12 +55,12 @@ def test_a_change_whose_every_webhook_was_lost_is_planned_all_the_same(make_worl
     world.hours.ahead += timedelta(minutes=5)
     allowance = Allowance(world.services.hosts["github"].budget, world.hours.now)
 
-    redeliver_all(world.services, "github", allowance)
+    redeliver_all(world.services, Roster(world.services, "github"), allowance)
     world.settle()
     assert world.gate(pull) == "pending"
     assert "Waiting for 1 approval" in world.face(pull)
     before = len(world.hook.deliveries)
     world.hours.ahead += timedelta(minutes=5)
-    redeliver_all(world.services, "github", allowance)
+    redeliver_all(world.services, Roster(world.services, "github"), allowance)
     world.settle()
     assert len(world.hook.deliveries) == before, "what came through is not asked for again"

@@ -54,6 +54,8 @@ def repo_installation(call: Call, owner: str, name: str) -> Result:
 def access_token(call: Call, number: int) -> Result:
     """``POST /app/installations/{number}/access_tokens``."""
     found, app = _find(call, number), _app(call)
+    if found.suspended_at is not None:
+        raise Refused("This installation has been suspended", Refusal.FORBIDDEN)
     expires = call.state.now() + _TOKEN_LIFE
     token = call.state.issue_token(Actor(app.bot, app.id, found.id), expires=expires)
     shape = {

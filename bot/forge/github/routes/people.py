@@ -81,8 +81,8 @@ def team_membership(call: Call, org: str, slug: str, login: str) -> Result:
 
 
 def my_repos(call: Call) -> Result:
-    """``GET /user/repos``."""
-    return Page(call.state.visible(call.actor), lambda repo: repository.repository(call.state, repo, call.actor))
+    """``GET /user/repos``: what is one's own, or shared with one."""
+    return Page(call.state.joined(call.actor), lambda repo: repository.repository(call.state, repo, call.actor))
 
 
 def repos_of(call: Call, login: str) -> Result:

@@ -191,8 +191,8 @@ def installation(state: State, which: Installation) -> Json:
         "single_file_name": None,
         "has_multiple_single_files": False,
         "single_file_paths": [],
-        "suspended_by": None,
-        "suspended_at": None,
+        "suspended_by": account(state, owner) if which.suspended_at else None,
+        "suspended_at": moment(which.suspended_at) if which.suspended_at else None,
     }
 
 

@@ -82,7 +82,7 @@ def repository(state: State, repo: Repo, viewer: Actor | None = None) -> Json:
         "license": None,
         "default_branch": repo.default_branch,
         "size": 1,
-        "archived": False,
+        "archived": repo.archived,
         "disabled": False,
         "topics": [],
         "has_issues": True,

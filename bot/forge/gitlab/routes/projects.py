@@ -15,10 +15,12 @@ from bot.forge.report_model import Activity
 
 def list_projects(call: Call) -> Result:
     """``GET /projects``."""
-    found = call.state.visible(call.actor)
     least = call.number("min_access_level") or (10 if call.flag("membership") else 0)
-    if least:
-        found = [repo for repo in found if level(call.state.role(repo, call.actor)) >= least]
+    found = call.state.joined(call.actor) if least else call.state.visible(call.actor)
+    found = [repo for repo in found if level(call.state.role(repo, call.actor)) >= least]
+    archived = call.flag("archived")
+    if archived is not None:
+        found = [repo for repo in found if repo.archived is archived]
     return _projects(call, found)
 
 

@@ -77,7 +77,7 @@ def project(state: State, repo: Repo, actor: Actor | None = None) -> Json:
             "members": f"{url}/members",
             "cluster_agents": f"{url}/cluster_agents",
         },
-        "archived": False,
+        "archived": repo.archived,
         "visibility": "private" if repo.private else "public",
         "owner": basic(state, owner.login) if owner.kind.value != "Organization" else None,
         "resolve_outdated_diff_discussions": False,
