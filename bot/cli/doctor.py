@@ -19,8 +19,9 @@ from bot.core.config.server import listed_repositories, looked_after, names_by_p
 from bot.core.errors import ConfigError, HeadgateError, HostBusy, HostGone
 from bot.core.model import Permission, RepoRef
 from bot.core.rules import Isolation, Mode
+from bot.flow.access import Kept
 from bot.hosts.setup import Level
-from bot.ports import Host
+from bot.ports import SHUT_OUT, Host
 from bot.queues.server import find_server
 from bot.sandbox.cgroup import bounds_processes
 from bot.sandbox.enclosure import unavailable
@@ -90,12 +91,18 @@ def _store(wiring: Wiring) -> Iterator[Finding]:
             yield Finding("warning", "store", text, f"headgate db migrate --config {wiring.path}")
             return
         bind(store, *wiring.keyring().keys())
+        shut_out = store.settings(SHUT_OUT)
     except HeadgateError as error:
         yield Finding("bad", "store", str(error))
         return
     finally:
         store.close()
     yield Finding("good", "store", "reachable, schema current, artifact key fits")
+    for owner, text in shut_out.items():
+        kept = Kept.parse(text)
+        yield Finding(
+            "bad", owner, f"{kept.why}; nothing works there since {kept.since:%Y-%m-%d %H:%M} UTC", kept.remedy
+        )
 
 
 def _queue(wiring: Wiring) -> Iterator[Finding]:

@@ -9,7 +9,8 @@
     ├── HostError         the Git host
     │   ├── HostBusy      try again after ``retry_after`` seconds (limits, 5xx, lost connections)
     │   ├── HostDenied    the host refuses and will go on refusing until somebody acts
-    │   │   └── TooLarge  what it has is larger than is read
+    │   │   ├── TooLarge  what it has is larger than is read
+    │   │   └── ShutOut   nothing of one owner may be reached, until they let us in again
     │   ├── HostGone      the thing asked for is not there
     │   └── HostUnclear   nobody knows whether the write happened: read back, never blindly repeat
     ├── ToolError         a tool of infrastructure
@@ -83,6 +84,18 @@ class HostDenied(HostError):
 
 class TooLarge(HostDenied):
     """Larger than is read; nothing of it was."""
+
+
+class ShutOut(HostDenied):
+    """An owner of repositories has shut our account out of all of them; ``remedy`` is how they let it in again.
+
+    ``remembered`` when the host was not asked, as it said so a moment ago.
+    """
+
+    def __init__(self, message: str, remedy: str, *, remembered: bool = False) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+        self.remembered = remembered
 
 
 class HostGone(HostError):

@@ -85,10 +85,20 @@ class GroupGone:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessChanged:
+    """Which repositories of ``owner`` our account may reach may be different; ``repos`` are those that were named."""
+
+    host: str
+    owner: str
+    repos: tuple[RepoRef, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Ignored:
     """Nothing for us, and why."""
 
     why: str
 
 
-Hint = ChangeTouched | BranchMoved | CommitTouched | CommandPressed | GroupAsked | GroupGone | Ignored
+Hint = ChangeTouched | BranchMoved | CommitTouched | CommandPressed | GroupAsked | GroupGone | AccessChanged | Ignored

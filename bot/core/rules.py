@@ -214,7 +214,7 @@ class HostSettings:
 
 @dataclass(frozen=True, slots=True)
 class ChatRoute:
-    """Which messages go where. ``when`` are kinds: started, succeeded, failed, waiting, stray; empty means all.
+    """Which messages go where. ``when`` are kinds: started, succeeded, failed, waiting, stray, access; empty is all.
 
     ``kind`` is a key of CHATS; ``options`` are that chat's plain settings, ``secrets`` its secret ones.
     """

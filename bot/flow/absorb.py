@@ -7,6 +7,7 @@ from typing import assert_never
 
 from bot.core.config.server import rules_for
 from bot.core.events import (
+    AccessChanged,
     BranchMoved,
     ChangeTouched,
     CommandPressed,
@@ -18,6 +19,7 @@ from bot.core.events import (
     Ignored,
 )
 from bot.core.model import ChangeRef
+from bot.flow.access import note_access
 from bot.flow.grouping import note_group
 from bot.flow.requests import pressed_setting, pressed_text
 from bot.flow.services import Services
@@ -62,7 +64,7 @@ def _touched(services: Services, hint: Hint) -> tuple[ChangeRef, ...]:
             return (ref,) if rules_for(services.settings, ref.repo) is not None else ()
         case CommitTouched(repo=repo, sha=sha) | CommandPressed(repo=repo, sha=sha):
             return services.store.change_by_head(repo, sha)
-        case BranchMoved() | Ignored():
+        case BranchMoved() | AccessChanged() | Ignored():
             return ()
         case _:
             assert_never(hint)
@@ -77,6 +79,8 @@ def _note(services: Services, hint: Hint) -> None:
             services.store.note_pusher(repo, after, pusher)
         case GroupAsked() | GroupGone():
             note_group(services, hint)
+        case AccessChanged():
+            note_access(services, hint)
         case CommandPressed():
             services.store.put_setting(pressed_setting(hint.repo, hint.sha), pressed_text(hint))
         case _:
@@ -97,6 +101,8 @@ def _outcome(hint: Hint) -> str:
             return f"{ref} left the merge queue as {sha[:12]}"
         case CommandPressed(repo=repo, sha=sha, author=author, words=words):
             return f"{repo} {sha[:12]}: {author} pressed {words}"
+        case AccessChanged(host=host, owner=owner, why=why):
+            return f"{host}/{owner} {why}"
         case Ignored(why=why):
             return f"ignored: {why}"
         case _:

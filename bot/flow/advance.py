@@ -8,8 +8,9 @@ from datetime import timedelta
 
 from bot.core.decide.decision import decide
 from bot.core.effects import Decision
-from bot.core.errors import HostBusy, HostDenied, HostError, HostGone, StoreConflict
+from bot.core.errors import HostBusy, HostDenied, HostError, HostGone, ShutOut, StoreConflict
 from bot.core.model import ChangeRef
+from bot.flow.access import lost
 from bot.flow.gather import Gathered, gather
 from bot.flow.perform import perform_host, perform_state
 from bot.flow.selecting import Selector
@@ -59,6 +60,8 @@ def _look(services: Services, selector: Selector, ref: ChangeRef) -> bool:
         log.info("%s: somebody wrote first; looking again", ref)
         return True
     except HostError as error:
+        if isinstance(error, ShutOut):
+            lost(services, ref.repo, error)
         _postpone(services, row, error)
         return False
 
@@ -92,7 +95,9 @@ def _postpone(services: Services, row: ChangeRow, error: HostError) -> None:
             pause = 300.0
         case _:
             pause = 60.0
-    log.warning("%s: cannot be read, again in %.0f s: %s", row.ref, pause, error)
+    # Whoever is shut out is told of it once, and not of every change.
+    level = logging.INFO if isinstance(error, ShutOut) else logging.WARNING
+    log.log(level, "%s: cannot be read, again in %.0f s: %s", row.ref, pause, error)
     now = services.clock.now()
     if isinstance(error, HostGone):
         commit = Commit(

@@ -18,7 +18,9 @@ from bot.core.record import Intent, IntentState, Memory
 from bot.core.rules import RepoRules
 from bot.core.runs import Run, RunState
 from bot.core.snapshot import MergeFact, Quota, Snapshot, TargetFact
+from bot.flow.access import probing, regained
 from bot.flow.grouping import with_group
+from bot.flow.merged import merge_fact
 from bot.flow.requests import absorb_comments, absorb_pressed, pressed_setting
 from bot.flow.selecting import Selector, settled
 from bot.flow.services import Services
@@ -55,7 +57,7 @@ def gather(services: Services, selector: Selector, row: ChangeRow) -> Gathered |
         return None
     _fetch(mirror, change, refetched)
     base = _base(services, mirror, change, refetched)
-    merge = _merge_fact(mirror, memory, base)
+    merge = merge_fact(mirror, memory, base)
     if memory.merge is None:
         ground = merge.first_parent if merge is not None else base
         rules, stricter = selector.in_force(mirror, ref.repo, rules, ground)
@@ -68,11 +70,13 @@ def gather(services: Services, selector: Selector, row: ChangeRow) -> Gathered |
 
 def _with_host(services: Services, host: Host, row: ChangeRow, now: datetime) -> tuple[Memory, bool]:
     """The memory with fresh host facts when a delivery or a sweep asked for them (or there are none yet)."""
-    memory = row.memory
-    if memory.host is not None and not row.refetch:
+    memory, shut_out = row.memory, probing(services, row.ref.repo)
+    if memory.host is not None and not row.refetch and not shut_out:
         return memory, False
     checks = any(environment.required_checks for environment in services.settings.environments.values())
     facts = host.change(row.ref, known=memory.host, checks=checks)
+    if shut_out:
+        regained(services, row.ref.repo)
     _refuse_stale(row, facts, now)
     facts = replace(facts, read_at=now)
     # A delivery only hints: where the host itself says who pushed, that holds.
@@ -151,61 +155,6 @@ def _base(services: Services, mirror: Mirror, change: Change, refetched: bool) -
     if known is None:
         services.store.put_setting(head_setting(change.ref.repo, change.base_ref), head, only_new=True)
     return head
-
-
-def _merge_fact(mirror: Mirror, memory: Memory, base: str) -> MergeFact | None:
-    """How the merge looks on the target branch's own first-parent line (law 12)."""
-    host = memory.host
-    if host is None or host.change.state is not ChangeState.MERGED or memory.merge is not None:
-        return None
-    sha = host.change.merge_sha
-    if not sha or not mirror.has(sha):
-        return None
-    line = mirror.first_parents(base)
-    on_line = sha in line
-    parents = mirror.parents(sha)
-    first = parents[0] if parents else ""
-    first, mechanical = _mechanical(mirror, sha, first, host)
-    return MergeFact(
-        sha=sha,
-        first_parent=first,
-        tree=mirror.tree(sha),
-        order=mirror.order(sha) if on_line else 0,
-        mechanical=mechanical,
-        rules_digest="",
-        held_by=frozenset(each.base for each in memory.records if _holds(mirror, each.base, sha)),
-    )
-
-
-def _holds(mirror: Mirror, commit: str, merged: str) -> bool:
-    return mirror.has(commit) and mirror.is_ancestor(merged, commit)
-
-
-def _mechanical(mirror: Mirror, sha: str, first: str, host: HostFacts) -> tuple[str, bool]:
-    """What the merge was put on, and whether merging the head onto that gives exactly this tree."""
-    tree, head = mirror.tree(sha), host.change.head_sha
-    ground = _rebased_onto(mirror, sha, host) or first
-    return ground, bool(ground) and mirror.has(head) and mirror.merge(ground, head).tree == tree
-
-
-def _rebased_onto(mirror: Mirror, sha: str, host: HostFacts) -> str:
-    """What the target branch was before a rebase put several commits there; empty for any other merge.
-
-    Each must be the change's own commit, or give the tree that its own commit gives there. The last one alone would
-    look like a merge, too: onto the one before it.
-    """
-    head = host.change.head_sha
-    own = [each.sha for each in host.commits if mirror.has(each.sha) and len(mirror.parents(each.sha)) == 1]
-    line = mirror.first_parents(sha, limit=len(own) + 1)
-    if len(own) < 2 or len(line) <= len(own):
-        return ""
-    ground = line[len(own)]
-    for landed, original in zip(reversed(line[: len(own)]), own, strict=True):
-        if landed == original:
-            continue
-        if mirror.is_ancestor(landed, head) or mirror.merge(ground, original).tree != mirror.tree(landed):
-            return ""
-    return ground
 
 
 def _with_selection(

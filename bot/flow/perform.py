@@ -23,7 +23,7 @@ from bot.core.effects import (
     Tell,
     key_of,
 )
-from bot.core.errors import HostBusy, HostDenied, HostError, HostGone, HostUnclear
+from bot.core.errors import HostBusy, HostDenied, HostError, HostGone, HostUnclear, ShutOut
 from bot.core.face.address import reaching
 from bot.core.face.render import body_digest, marker_of
 from bot.core.fold import fold, having_said
@@ -101,7 +101,10 @@ def wants(route: ChatRoute, kind: str, environment: str) -> bool:
 
 
 def perform_host(services: Services, host: Host, row: ChangeRow, snapshot: Snapshot, decision: Decision) -> ChangeRow:
-    """Do host effects one after another, remembering each outcome durably before the next one that creates."""
+    """Do host effects one after another, remembering each outcome durably before the next one that creates.
+
+    Raises ShutOut.
+    """
     memory = snapshot.memory
     merged = False
     for effect in decision.host:
@@ -109,6 +112,10 @@ def perform_host(services: Services, host: Host, row: ChangeRow, snapshot: Snaps
         try:
             memory = _do(services, host, snapshot, memory, effect)
             merged = merged or isinstance(effect, MergeChange)
+        except ShutOut:
+            # No word about this effect: nothing is to be had there at all.
+            _remember(services, row, snapshot, memory, decision.wake_at)
+            raise
         except HostError as error:
             log.warning("%s: %s: %s", snapshot.ref, key, error)
             memory = _refused(memory, key, error, snapshot.now)

@@ -9,12 +9,14 @@ import logging
 from datetime import datetime, timedelta
 
 from bot.core.config.server import rules_for
-from bot.core.errors import HostBusy, HostError
+from bot.core.errors import HostBusy, HostError, ShutOut
 from bot.core.model import ChangeRef, HostFacts, RepoRef
+from bot.core.rules import RepoRules
+from bot.flow.access import BEHIND, PROBE, lost, probing, regained
 from bot.flow.gather import default_branch, head_setting
-from bot.flow.perform import wants
+from bot.flow.reporting import Report, report
 from bot.flow.services import Services
-from bot.ports import AuditEntry, ChangeStub, Host, JobKind, Message
+from bot.ports import ChangeStub, Host, JobKind
 
 log = logging.getLogger(__name__)
 
@@ -87,17 +89,7 @@ def _rewritten(services: Services, repo: RepoRef, branch: str, seen: str, head: 
 
 
 def _report(services: Services, repo: RepoRef, key: str, title: str, body: str) -> None:
-    """On the record, and to the chat, once."""
-    if not services.store.put_setting(f"reported:{key}", "1", only_new=True):
-        return
-    log.warning("%s. %s", title, body)
-    now = services.clock.now()
-    services.store.audit(AuditEntry("unknown", "branch.stray", str(repo), {"key": key, "what": title}), now)
-    message = Message(key=key, group=str(repo), kind="stray", environment="", title=title, body=body)
-    services.store.enqueue_messages(
-        tuple((route.name, message) for route in services.settings.chat if wants(route, "stray", "")), now
-    )
-    services.queue.put(JobKind.NOTIFY, "outbox")
+    report(services, Report(key, "stray", "branch.stray", str(repo), title, body))
 
 
 # --------------------------------------------------------------------------------------------- poll
@@ -136,40 +128,78 @@ def _overdue(services: Services, name: str, now: datetime, every: timedelta) -> 
 
 def poll(services: Services, repo: RepoRef) -> int:
     """Find what moved without a webhook telling; the number of changes marked. Raises HostBusy."""
+    try:
+        return _poll(services, repo)
+    except HostBusy:
+        raise
+    except ShutOut:
+        return 0
+    except HostError as error:
+        log.warning("polling %s: %s", repo, error)
+        return 0
+
+
+def catch_up(services: Services, repo: RepoRef) -> None:
+    """Find all that is open, once: the host told nothing for a while, and will not tell it now."""
+    name = f"{BEHIND}{repo}"
+    seen = services.store.setting(name)
+    if seen is None:
+        return
+    services.store.put_setting(f"listed:{repo}", None)
+    try:
+        _poll(services, repo)
+    except HostError as error:
+        pause = error.retry_after if isinstance(error, HostBusy) else PROBE.total_seconds()
+        log.info("catching up with %s, again in %.0f s: %s", repo, pause, error)
+        due = services.clock.now() + timedelta(seconds=pause)
+        services.store.put_setting(name, due.isoformat())
+    else:
+        if services.store.setting(name) == seen:
+            services.store.put_setting(name, None)
+
+
+def _poll(services: Services, repo: RepoRef) -> int:
     host = services.hosts.get(repo.host)
     rules = rules_for(services.settings, repo)
     if host is None or rules is None:
         return 0
-    name = f"polled:{repo}"
-    now = services.clock.now()
+    try:
+        asks = probing(services, repo)
+        marked = _look(services, host, repo, rules)
+    except ShutOut as error:
+        lost(services, repo, error)
+        raise
+    if asks:
+        regained(services, repo)
+    return marked
+
+
+def _look(services: Services, host: Host, repo: RepoRef, rules: RepoRules) -> int:
+    name, now = f"polled:{repo}", services.clock.now()
     last = services.store.setting(name)
     whole = last is None or _overdue(services, f"listed:{repo}", now, LIST_EVERY)
-    try:
-        stubs = host.moved_changes(repo, None) if whole else ()
-        if last is not None:
-            stubs += host.moved_changes(repo, datetime.fromisoformat(last) - OVERLAP)
-        marked = 0
-        for stub in stubs:
-            row = services.store.change(stub.ref)
-            facts = row.memory.host if row else None
-            if facts is None and not stub.open:
-                continue
-            if facts is None or _moved(facts, stub):
-                services.store.mark_dirty(stub.ref, refetch=True)
-                services.queue.put(JobKind.ADVANCE, str(stub.ref))
-                marked += 1
-        if any(environment.required_checks for environment in services.settings.environments.values()):
-            marked += _mark_waiting(services, repo)
-        if marked or _overdue(services, f"watched:{repo}", now, WATCH_EVERY):
-            for branch in rules.branches or (default_branch(services, host, repo),):
-                watch_branch(services, repo, branch)
-            services.store.put_setting(f"watched:{repo}", now.isoformat())
-    except HostBusy:
-        raise
-    except HostError as error:
-        log.warning("polling %s: %s", repo, error)
-        return 0
+    stubs = host.moved_changes(repo, None) if whole else ()
+    if last is not None:
+        stubs += host.moved_changes(repo, datetime.fromisoformat(last) - OVERLAP)
+    marked = sum(_mark(services, stub) for stub in stubs)
+    if any(environment.required_checks for environment in services.settings.environments.values()):
+        marked += _mark_waiting(services, repo)
+    if marked or _overdue(services, f"watched:{repo}", now, WATCH_EVERY):
+        for branch in rules.branches or (default_branch(services, host, repo),):
+            watch_branch(services, repo, branch)
+        services.store.put_setting(f"watched:{repo}", now.isoformat())
     services.store.put_setting(name, now.isoformat())
     if whole:
         services.store.put_setting(f"listed:{repo}", now.isoformat())
     return marked
+
+
+def _mark(services: Services, stub: ChangeStub) -> bool:
+    """Whether a change in a listing is new or has moved; then it is looked at."""
+    row = services.store.change(stub.ref)
+    facts = row.memory.host if row else None
+    if (facts is None and not stub.open) or (facts is not None and not _moved(facts, stub)):
+        return False
+    services.store.mark_dirty(stub.ref, refetch=True)
+    services.queue.put(JobKind.ADVANCE, str(stub.ref))
+    return True

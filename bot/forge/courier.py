@@ -228,9 +228,18 @@ def ping(state: State, repo: Repo, actor: Actor, hook: Hook, sample: str | None 
 
 def redeliver(state: State, hook: Hook, delivery_id: int) -> None:
     """Hand a delivery over once more. Raises Refused for unknown ones."""
-    for audience in state.audiences:
-        if isinstance(audience, Courier):
-            audience.redeliver(hook, delivery_id)
+    for each in _couriers(state):
+        each.redeliver(hook, delivery_id)
+
+
+def post(state: State, hook: Hook, letter: Letter) -> None:
+    """Send one hook what concerns nobody else."""
+    for each in _couriers(state):
+        each.post(hook, letter)
+
+
+def _couriers(state: State) -> list[Courier]:
+    return [audience for audience in state.audiences if isinstance(audience, Courier)]
 
 
 def find_hook(repo: Repo, hook_id: int) -> Hook:

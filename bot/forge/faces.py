@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from bot.forge import merging, pipelines, reports, rules, talk
 from bot.forge.courier import Habit, Headers, Renderer
+from bot.forge.github import installing
 from bot.forge.github import payloads as github_payloads
 from bot.forge.gitlab import approvals, hooks, quick_actions, standing, status_checks
 from bot.forge.gitlab.gate import PREFIX
@@ -104,6 +105,7 @@ _GITLAB = Face(
     habit=hooks.Habit(),
     joined_squash=True,
 )
+_APP = replace(_GITHUB, name=installing.FACE, headers=github_payloads.app_headers)
 _SYSTEM = replace(_GITLAB, name="gitlab-system", events=("System Hook",), render=hooks.render_system)
 _ASKED = replace(
     _GITLAB,
@@ -114,6 +116,6 @@ _ASKED = replace(
     habit=None,
 )
 FACES: Mapping[str, Face] = MappingProxyType({face.name: face for face in (_GITHUB, _GITLAB)})
-SENDERS: tuple[Face, ...] = (*FACES.values(), _SYSTEM, _ASKED)
+SENDERS: tuple[Face, ...] = (_APP, *FACES.values(), _SYSTEM, _ASKED)
 """Everything that writes to hooks; the hooks of a whole GitLab instance hear less, and in another envelope, and the
-services behind status checks are asked by themselves."""
+services behind status checks are asked by themselves. A GitHub App's hook is its own, and not a repository's."""

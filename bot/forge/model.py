@@ -111,11 +111,12 @@ class App:
     created_at: datetime
     permissions: dict[str, str]
     events: tuple[str, ...]
+    hook: Hook | None = None
 
 
 @dataclass(slots=True)
 class Installation:
-    """An application allowed to act for an account, on all or on some repositories."""
+    """An application allowed to act for an account, on all or on some repositories; for a while not at all."""
 
     id: int
     app_id: int
@@ -123,6 +124,11 @@ class Installation:
     repositories: set[str] | None
     created_at: datetime
     suspended_at: datetime | None = None
+    suspended_by: str | None = None
+
+    def covers(self, repo: Repo) -> bool:
+        """Whether the repository was given to the application."""
+        return repo.owner == self.account and (self.repositories is None or repo.full_name in self.repositories)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,11 @@ from pathlib import Path
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from bot.forge.app_story import AppStory
 from bot.forge.courier import Courier, place_hook
 from bot.forge.faces import FACES, SENDERS
 from bot.forge.git_http import git_blueprint
+from bot.forge.github import installing
 from bot.forge.github.gate import api_blueprint
 from bot.forge.github.manifest import manifest_blueprint
 from bot.forge.github.routes import ROUTES
@@ -21,7 +23,7 @@ from bot.forge.gitlab.graphql import graphql_blueprint
 from bot.forge.gitlab.routes import ROUTES as GITLAB_ROUTES
 from bot.forge.gitlab.status_checks import Asker
 from bot.forge.groups import add_group
-from bot.forge.model import AccountKind, Actor, App, Hook, Installation, Role
+from bot.forge.model import AccountKind, Actor, App, Hook, Role
 from bot.forge.pages.site import site_blueprint
 from bot.forge.repos import Files, create_repo
 from bot.forge.scribe import Scribe
@@ -193,9 +195,11 @@ class Forge:
         """Install an application on an account (on all of its repositories, or those named); give the id."""
         with self.state.lock:
             chosen = set(repositories) if repositories is not None else None
-            made = Installation(self.state.new_id(), app.id, account, chosen, self.state.now())
-            self.state.installations[made.id] = made
-        return made.id
+            return installing.install(self.state, app, account, chosen, account).id
+
+    def app_story(self, app: App) -> AppStory:
+        """What becomes of an application."""
+        return AppStory(self.state, app)
 
 
 _APP_PERMISSIONS = {

@@ -168,9 +168,16 @@ class State:
         return found
 
     def hooks_of(self, repo: Repo) -> list[Hook]:
-        """The hooks that hear of a repository: its own, those of the groups above it and of the instance."""
+        """The hooks that hear of a repository: its own, those of the groups above it, of the instance, and of the
+        applications that are installed there."""
         above = [hook for path in [*ancestors(repo.owner), ""] for hook in self.shared_hooks.get(path, {}).values()]
-        return [*repo.hooks.values(), *above]
+        apps = [app.hook for app in self.apps.values() if app.hook is not None and self._hears(app, repo)]
+        return [*repo.hooks.values(), *above, *apps]
+
+    def _hears(self, app: App, repo: Repo) -> bool:
+        """A suspended application hears nothing of what happens in its repositories."""
+        mine = (each for each in self.installations.values() if each.app_id == app.id)
+        return any(each.covers(repo) and each.suspended_at is None for each in mine)
 
     def git(self, repo: Repo) -> GitStore:
         """The git data of a repository."""
@@ -218,8 +225,7 @@ class State:
         return Role.NONE if word == "member" else Role[word.upper()]
 
     def _installation_role(self, repo: Repo, installation: Installation) -> Role:
-        covers = installation.repositories is None or repo.full_name in installation.repositories
-        if repo.owner != installation.account or not covers:
+        if not installation.covers(repo):
             return Role.NONE if repo.private else Role.READ
         granted = self.apps[installation.app_id].permissions
         if granted.get("administration") == "write":
@@ -228,11 +234,17 @@ class State:
 
     def require(self, repo: Repo, actor: Actor, role: Role) -> None:
         """Raise Refused unless the actor has at least the role; who may not even read learns nothing."""
+        self.require_admission(actor)
         held = self.role(repo, actor)
         if held < Role.READ:
             raise Refused("Not Found", Refusal.NOT_FOUND)
         if held < role:
             raise Refused(f"{actor.login} needs the {role.word} role on {repo.full_name}", Refusal.FORBIDDEN)
+
+    def require_admission(self, actor: Actor) -> None:
+        """Raise Refused for an application that was suspended, whatever it asks for."""
+        if actor.installation_id is not None and self.installations[actor.installation_id].suspended_at is not None:
+            raise Refused("This installation has been suspended", Refusal.FORBIDDEN)
 
     def visible(self, actor: Actor) -> list[Repo]:
         """The repositories an actor may read, oldest first."""

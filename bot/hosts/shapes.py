@@ -7,6 +7,7 @@ from typing import Final
 
 DELIVERY: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
 EVENT: Final = re.compile(r"[a-z0-9_]{1,100}")
+ACCOUNT: Final = re.compile(r"[\w.-]{1,100}", re.ASCII)
 REPOSITORY: Final = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}", re.ASCII)
 PROJECT: Final = re.compile(r"[\w.-]{1,255}(/[\w.-]{1,255}){1,21}", re.ASCII)
 """A repository within groups within groups."""

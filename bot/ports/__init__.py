@@ -18,6 +18,7 @@ from bot.ports.host import (
 )
 from bot.ports.mirror import MergeResult, Mirror
 from bot.ports.store import (
+    SHUT_OUT,
     Artifacts,
     AuditRow,
     ChangeRow,
@@ -49,6 +50,7 @@ from bot.ports.tool import (
 from bot.ports.work import Chat, Handler, JobKind, Queue
 
 __all__ = [
+    "SHUT_OUT",
     "Annotation",
     "Applied",
     "Artifacts",

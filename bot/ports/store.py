@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from bot.core.effects import MoveIntent
 from bot.core.effectset import EffectSet
@@ -16,6 +16,9 @@ from bot.core.events import Delivery, Hint
 from bot.core.model import ChangeRef, RepoRef
 from bot.core.record import AuditEntry, Intent, Memory, Message
 from bot.core.runs import Holder, PlanResult, Run, RunKind, Step
+
+SHUT_OUT: Final = "shut-out:"
+"""Settings that tell of owners who shut us out; HOST/OWNER follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,11 @@ class Changes(Protocol):
         ...
 
     def open_changes(self, repo: RepoRef) -> tuple[ChangeRow, ...]: ...
+
+    def changes_below(self, owner: str) -> tuple[ChangeRef, ...]:
+        """Of all repositories of ``HOST/OWNER`` (in any case of letters): open ones, and those that were not to be
+        found when last asked for."""
+        ...
 
     def list_changes(self, limit: int = 100, repo: RepoRef | None = None) -> tuple[ChangeRow, ...]:
         """Newest first, for the pages."""
@@ -324,7 +332,15 @@ class Store(Deliveries, Changes, Runs, Targets, Outbox, Protocol):
 
     def setting(self, name: str) -> str | None: ...
 
+    def settings(self, prefix: str) -> Mapping[str, str]:
+        """Those whose names begin so, by what follows in the name."""
+        ...
+
     def put_setting(self, name: str, value: str | None, *, only_new: bool = False) -> bool: ...
+
+    def swap_setting(self, name: str, seen: str, value: str) -> bool:
+        """Set it if it still is as it was seen; False when somebody was faster."""
+        ...
 
     def append_log(self, run_id: str, seq: int, data: bytes) -> None:
         """A piece of a growing log, already redacted and encrypted."""
@@ -346,7 +362,7 @@ class Store(Deliveries, Changes, Runs, Targets, Outbox, Protocol):
 
     def gauges(self, now: datetime) -> Mapping[str, float]:
         """Figures for the metrics page: oldest_unabsorbed_seconds, advance_lag_seconds, run_wait_seconds,
-        suspect_runs, dead_messages, open_changes, queued_runs, running_runs."""
+        suspect_runs, dead_messages, owners_shut_out, open_changes, queued_runs, running_runs."""
         ...
 
     def list_runs(self, limit: int = 100, kind: RunKind | None = None) -> tuple[Run, ...]: ...

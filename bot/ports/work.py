@@ -20,6 +20,7 @@ class JobKind(enum.Enum):
     RUN = "run"
     NOTIFY = "notify"
     WATCH = "watch"
+    CATCH_UP = "catch_up"
 
 
 class Queue(Protocol):

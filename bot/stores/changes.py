@@ -19,7 +19,9 @@ from bot.stores.schema import changes
 _DIRTY = text("dirty <> cleared")
 """Spelled as in the partial index, else the index is not used."""
 
-_NOT_OURS = frozenset({"ignored", "gone"})
+GONE = "gone"
+"""State of a change that its host does not know, or does not show us."""
+_NOT_OURS = frozenset({"ignored", GONE})
 """States of changes that nothing is done for, whatever their host says of them."""
 
 
@@ -105,6 +107,13 @@ def of_repo(connection: Connection, repo: RepoRef) -> tuple[ChangeRow, ...]:
     """Changes that are open on their host as far as we know, by number."""
     query = select(changes).where(changes.c.repo == str(repo), changes.c.open).order_by(changes.c.number)
     return tuple(_row(row) for row in connection.execute(query))
+
+
+def below(connection: Connection, owner: str) -> tuple[ChangeRef, ...]:
+    """Of all repositories of ``HOST/OWNER``: open ones, and those that were not to be found."""
+    theirs = func.lower(changes.c.repo).startswith(f"{owner.lower()}/", autoescape=True)
+    query = select(changes.c.ref).where(theirs, or_(changes.c.open, changes.c.state == GONE))
+    return _refs(connection.execute(query.order_by(changes.c.repo, changes.c.number)).scalars().all())
 
 
 def newest(connection: Connection, limit: int, repo: RepoRef | None) -> tuple[ChangeRow, ...]:

@@ -14,8 +14,9 @@ from sqlalchemy import Connection, delete, func, select
 from bot.core import codec
 from bot.core.record import Memory
 from bot.core.runs import RunKind, RunState
+from bot.ports import SHUT_OUT
 from bot.stores.outbox import DEAD, WAITING
-from bot.stores.schema import blobs, changes, deliveries, effect_sets, intents, logs, outbox, pushers, runs
+from bot.stores.schema import blobs, changes, deliveries, effect_sets, intents, logs, outbox, pushers, runs, settings
 from bot.stores.targets import OPEN
 
 _OVER = tuple(state.value for state in RunState if state.over)
@@ -50,6 +51,7 @@ def gauges(connection: Connection, now: datetime) -> Mapping[str, float]:
         "waiting_messages": _count(connection, outbox.c.state == WAITING),
         "unabsorbed_deliveries": _count(connection, waiting),
         "dirty_changes": _count(connection, dirty),
+        "owners_shut_out": _count(connection, settings.c.name.startswith(SHUT_OUT, autoescape=True)),
         "open_changes": _count(connection, changes.c.open),
         "queued_runs": _count(connection, queued),
         "queued_deploys": _count(connection, queued & (runs.c.kind == RunKind.DEPLOY.value)),

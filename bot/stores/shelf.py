@@ -19,6 +19,15 @@ def setting(connection: Connection, name: str) -> str | None:
     return connection.execute(select(settings.c.value).where(settings.c.name == name)).scalar_one_or_none()
 
 
+def settings_of(connection: Connection, prefix: str) -> Mapping[str, str]:
+    """Those whose names begin with ``prefix``, by what follows."""
+    query = select(settings).where(settings.c.name.startswith(prefix, autoescape=True)).order_by(settings.c.name)
+    # SQLite's LIKE does not tell letters' case apart.
+    return {
+        row.name.removeprefix(prefix): row.value for row in connection.execute(query) if row.name.startswith(prefix)
+    }
+
+
 def put_setting(connection: Connection, name: str, value: str | None, *, only_new: bool) -> bool:
     """Set it (None removes it). With ``only_new`` the first to write wins; False for the others."""
     if value is None:

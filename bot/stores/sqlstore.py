@@ -128,6 +128,9 @@ class SqlStore:
     def open_changes(self, repo: RepoRef) -> tuple[ChangeRow, ...]:
         return self._db.read(lambda c: changes.of_repo(c, repo))
 
+    def changes_below(self, owner: str) -> tuple[ChangeRef, ...]:
+        return self._db.read(lambda c: changes.below(c, owner))
+
     def list_changes(self, limit: int = 100, repo: RepoRef | None = None) -> tuple[ChangeRow, ...]:
         return self._db.read(lambda c: changes.newest(c, limit, repo))
 
@@ -253,11 +256,13 @@ class SqlStore:
     def setting(self, name: str) -> str | None:
         return self._db.read(lambda c: shelf.setting(c, name))
 
+    def settings(self, prefix: str) -> Mapping[str, str]:
+        return self._db.read(lambda c: shelf.settings_of(c, prefix))
+
     def put_setting(self, name: str, value: str | None, *, only_new: bool = False) -> bool:
         return self._db.write(lambda c: shelf.put_setting(c, name, value, only_new=only_new))
 
     def swap_setting(self, name: str, seen: str, value: str) -> bool:
-        """Set it if it still is as it was seen; False when somebody was faster."""
         return self._db.write(lambda c: shelf.swap_setting(c, name, seen, value))
 
     def sealed_places(self) -> tuple[resealing.Place, ...]:

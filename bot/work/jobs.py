@@ -7,15 +7,16 @@ import logging
 from datetime import timedelta
 from typing import assert_never
 
-from bot.core.errors import HostError, StoreConflict
+from bot.core.errors import HostError, ShutOut, StoreConflict
 from bot.core.model import ChangeRef, RepoRef
 from bot.core.runs import Run, RunKind
 from bot.flow.absorb import absorb_all
+from bot.flow.access import lost
 from bot.flow.advance import advance
 from bot.flow.notify import notify
 from bot.flow.selecting import Selector
 from bot.flow.services import Services
-from bot.flow.watch import watch_branch
+from bot.flow.watch import catch_up, watch_branch
 from bot.ports import JobKind
 from bot.work.process import current_holder, proven_dead
 from bot.work.supervise import Supervisor
@@ -42,6 +43,8 @@ class Jobs:
                 advance(self._services, self._selector, ChangeRef.parse(key))
             case JobKind.WATCH:
                 self._watch(key)
+            case JobKind.CATCH_UP:
+                catch_up(self._services, RepoRef.parse(key))
             case JobKind.NOTIFY:
                 notify(self._services)
             case JobKind.RUN:
@@ -50,9 +53,12 @@ class Jobs:
                 assert_never(kind)
 
     def _watch(self, key: str) -> None:
-        repo, _, branch = key.rpartition("@")
+        name, _, branch = key.rpartition("@")
+        repo = RepoRef.parse(name)
         try:
-            watch_branch(self._services, RepoRef.parse(repo), branch)
+            watch_branch(self._services, repo, branch)
+        except ShutOut as error:
+            lost(self._services, repo, error)
         except HostError as error:
             log.warning("watching %s: %s", key, error)
 

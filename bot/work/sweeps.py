@@ -8,12 +8,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from bot.core.errors import HeadgateError
 from bot.core.model import RepoRef
 from bot.core.runs import RunState
+from bot.flow.access import BEHIND
 from bot.flow.services import Services
 from bot.flow.watch import poll
 from bot.ports import Budget, JobKind, Redelivers
@@ -35,7 +36,7 @@ PATIENCE = 300.0
 
 
 def sweep(services: Services, environments: Sequence[str] | None = None) -> None:
-    """One round: deliveries, changes, runs, leases, messages."""
+    """One round: deliveries, changes, runs, leases, repositories to be caught up with, messages."""
     now, store, queue = services.clock.now(), services.store, services.queue
     if store.oldest_unabsorbed() is not None:
         queue.put(JobKind.ABSORB, "deliveries")
@@ -49,6 +50,9 @@ def sweep(services: Services, environments: Sequence[str] | None = None) -> None
             bury_if_dead(services, run, "its process is gone")
     for run in store.queued_runs(environments):
         queue.put(JobKind.RUN, run.id, lane=run.project.environment)
+    for repo, due in store.settings(BEHIND).items():
+        if datetime.fromisoformat(due) <= now:
+            queue.put(JobKind.CATCH_UP, repo)
     if store.messages_due(now):
         queue.put(JobKind.NOTIFY, "outbox")
 

@@ -9,7 +9,7 @@ import pytest
 from bot.core.effectset import EffectSet
 from bot.core.errors import StoreConflict, StoreDown
 from bot.core.events import BranchMoved, ChangeTouched, CommitTouched, Delivery, Ignored
-from bot.core.model import ChangeState, RepoRef
+from bot.core.model import ChangeRef, ChangeState, RepoRef
 from bot.core.record import Memory, MergeRecord
 from bot.ports import Message
 from bot.stores.outbox import PAUSES
@@ -254,6 +254,19 @@ def test_a_receiver_that_asks_for_a_longer_pause_gets_it(store, sample):
     assert store.due_messages(sample.at + PAUSES[1] - timedelta(seconds=1)) == ()
 
 
+def test_open_and_lost_changes_are_found_below_their_owner_in_any_case(store, sample, fresh):
+    for number, state in enumerate(("open", "gone", "ignored"), 1):
+        row = fresh(number)
+        store.commit_change(row, sample.decide(row, state=state), sample.at)
+    for repo in ("acme2/infra", "acm/einfra", "ac_e/infra"):
+        store.mark_dirty(ChangeRef(RepoRef("github", repo), 1), refetch=True)
+    other = ChangeRef(RepoRef("github", "Acme/Other"), 4)
+    store.mark_dirty(other, refetch=True)
+    assert set(store.changes_below("github/acme")) == {sample.ref(1), sample.ref(2), other}
+    assert store.changes_below("gitlab/acme") == ()
+    assert store.changes_below("github/ac_e") == (ChangeRef(RepoRef("github", "ac_e/infra"), 1),)
+
+
 # -------------------------------------------------------------------------------------------------- settings
 
 
@@ -265,6 +278,22 @@ def test_a_setting_is_kept_replaced_and_removed(store):
     assert store.put_setting("a", None)
     assert not store.put_setting("a", None)
     assert store.setting("a") is None
+
+
+def test_settings_are_found_by_how_their_names_begin(store):
+    for name in ("behind:b", "behind:a%_", "Behind:c", "behin", "behindx:d"):
+        store.put_setting(name, name)
+    assert store.settings("behind:") == {"a%_": "behind:a%_", "b": "behind:b"}
+    assert store.settings("behind:a%") == {"_": "behind:a%_"}
+    assert store.settings("nothing") == {}
+
+
+def test_of_two_who_saw_the_same_setting_one_replaces_it(store):
+    store.put_setting("a", "1")
+    assert store.swap_setting("a", "1", "2")
+    assert not store.swap_setting("a", "1", "3")
+    assert not store.swap_setting("b", "1", "3")
+    assert store.setting("a") == "2"
 
 
 def test_the_first_to_set_a_new_setting_wins(store):

@@ -18,7 +18,7 @@ from bot.core.events import Delivery
 from bot.core.model import ChangeState
 from bot.core.record import GateRecord, Memory
 from bot.core.runs import PlanResult, Step
-from bot.ports import Message
+from bot.ports import SHUT_OUT, Message
 from bot.stores import changes, schema
 from bot.stores.database import Database
 from bot.stores.sqlstore import SqlStore
@@ -212,10 +212,17 @@ def test_an_empty_store_has_all_gauges_at_zero(store, sample):
         "run_wait_seconds",
         "suspect_runs",
         "dead_messages",
+        "owners_shut_out",
         "open_changes",
         "queued_runs",
         "running_runs",
     }
+
+
+def test_owners_who_shut_us_out_are_counted(store, sample):
+    store.put_setting(f"{SHUT_OUT}github/acme", "why")
+    store.put_setting("shut-outs", "no such thing")
+    assert store.gauges(sample.at)["owners_shut_out"] == 1
 
 
 def test_the_gauges_tell_how_long_things_wait(store, sample, planned, clock):

@@ -67,12 +67,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A list that is cut into pages; ``wrap`` puts it under a key next to ``total_count``."""
+    """A list that is cut into pages; ``wrap`` puts it under a key next to ``total_count``.
+
+    With ``cursor`` the next page is asked for under that name, by the id of the last item seen.
+    """
 
     items: Sequence[Any]
     show: Callable[[Any], Any]
     wrap: str | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
+    cursor: str = ""
 
 
 Result = Json | Answer | Page | list[Any]

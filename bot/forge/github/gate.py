@@ -118,6 +118,7 @@ def _handled(state: State, route: Route, parts: dict[str, Any], actor: Actor, ap
     if app is not None and not route.app_only:
         return _error(401, "Bad credentials")
     try:
+        state.require_admission(actor)
         body = _body()
         target = None
         if route.role is not None:
@@ -201,6 +202,8 @@ def _number(name: str, default: int) -> int:
 
 def _paged(page: Page) -> Response:
     per_page = min(_number("per_page", 30), _MAX_PER_PAGE)
+    if page.cursor:
+        return _from_cursor(page, per_page)
     at = _number("page", 1)
     items = [page.show(item) for item in page.items[(at - 1) * per_page : at * per_page]]
     body: object = items
@@ -215,6 +218,16 @@ def _paged(page: Page) -> Response:
     return answer
 
 
-def _page_url(number: int) -> str:
-    query = {**request.args.to_dict(), "page": str(number)}
+def _from_cursor(page: Page, per_page: int) -> Response:
+    """Items come newest first and have ids, which are the cursors: what is added meanwhile moves no page."""
+    after = _number(page.cursor, 0) if page.cursor in request.args else None
+    left = [item for item in page.items if after is None or item.id < after]
+    answer = _json([page.show(item) for item in left[:per_page]], 200)
+    if len(left) > per_page:
+        answer.headers["Link"] = f'<{_page_url(left[per_page - 1].id, page.cursor)}>; rel="next"'
+    return answer
+
+
+def _page_url(number: int, name: str = "page") -> str:
+    query = {**request.args.to_dict(), name: str(number)}
     return f"{request.base_url}?{urlencode(query)}"

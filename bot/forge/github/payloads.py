@@ -21,6 +21,15 @@ _COMMITS_SHOWN = 2048
 
 def headers(state: State, hook: Hook, delivery: Delivery) -> dict[str, str]:
     """The headers of one delivery; the signature is over the very bytes that are sent."""
+    return _headers(hook, delivery, "repository", state.repos[hook.repo].id)
+
+
+def app_headers(state: State, hook: Hook, delivery: Delivery) -> dict[str, str]:
+    """The same of a delivery to an application's own hook."""
+    return _headers(hook, delivery, "integration", next(app.id for app in state.apps.values() if app.hook is hook))
+
+
+def _headers(hook: Hook, delivery: Delivery, target: str, target_id: int) -> dict[str, str]:
     shown = {
         "User-Agent": "GitHub-Hookshot/headgate",
         "Accept": "*/*",
@@ -28,8 +37,8 @@ def headers(state: State, hook: Hook, delivery: Delivery) -> dict[str, str]:
         "X-GitHub-Delivery": delivery.guid,
         "X-GitHub-Event": delivery.event,
         "X-GitHub-Hook-ID": str(hook.id),
-        "X-GitHub-Hook-Installation-Target-Type": "repository",
-        "X-GitHub-Hook-Installation-Target-ID": str(state.repos[hook.repo].id),
+        "X-GitHub-Hook-Installation-Target-Type": target,
+        "X-GitHub-Hook-Installation-Target-ID": str(target_id),
     }
     if hook.secret:
         key = hook.secret.encode()

@@ -5,93 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Final
-from urllib.parse import quote
 
 import jwt
 from github import Auth
 
-from bot.core.errors import HostBusy, HostDenied, HostGone, HostUnclear
-from bot.hosts.fields import login, moment
-from bot.hosts.github.client import Client, Renewable
+from bot.core.errors import HostDenied
+from bot.hosts.fields import login
+from bot.hosts.github.client import Client
+from bot.hosts.github.installation import Bearer, Installation, InstallationBearer
 from bot.hosts.github.settings import App, GitHubSettings
 
-FRESH: Final = timedelta(minutes=5)
-"""An installation's token lasts an hour; it is replaced this long before its end."""
-
 _NOBODY = "neither a token nor an App is configured for this host"
-
-
-class _Bearer(Renewable):
-    """Signs in with what a function gives at that moment."""
-
-    def __init__(self, token: Callable[[], str], renew: Callable[[], None] = lambda: None) -> None:
-        self._supply = token
-        self._renew = renew
-
-    @property
-    def token_type(self) -> str:
-        """As the Authorization header wants it."""
-        return "Bearer"
-
-    @property
-    def token(self) -> str:
-        """The token as it is now."""
-        return self._supply()
-
-    def renew(self) -> None:
-        """Forget the token at hand."""
-        self._renew()
-
-
-class Installation:
-    """One installation of our App: its token, replaced before it ends. Thread-safe."""
-
-    def __init__(self, app: Client, repo_path: str) -> None:
-        self._app = app
-        self._repo_path = repo_path
-        self._number = 0
-        self._lock = threading.Lock()
-        self._token = ""
-        self._ends = datetime.min.replace(tzinfo=UTC)
-
-    def token(self) -> str:
-        """A token good for some minutes. Raises HostError."""
-        with self._lock:
-            if not self._token or datetime.now(UTC) + FRESH >= self._ends:
-                self._token, self._ends = self._ask()
-            return self._token
-
-    def renumber(self, number: int) -> None:
-        """It has this number, as was listed: another one than before when the App was installed again."""
-        with self._lock:
-            if number != self._number:
-                self._number, self._token = number, ""
-
-    def renew(self) -> None:
-        """Ask for another one next time."""
-        with self._lock:
-            self._token = ""
-
-    def _ask(self) -> tuple[str, datetime]:
-        """https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app
-
-        Signing in is no write anybody must read back, and who may not sign in has not lost a change.
-        """
-        try:
-            found = self._number or self._app.get(f"/repos/{quote(self._repo_path)}/installation").get("id")
-            self._number = int(found or 0)
-            made = self._app.write("POST", f"/app/installations/{self._number}/access_tokens", {})
-        except HostGone:
-            self._number = 0
-            raise HostDenied(f"the App is not installed where {self._repo_path} is; install it there") from None
-        except HostUnclear as error:
-            raise HostBusy(str(error), 10.0) from None
-        token = str(made.get("token") or "") if isinstance(made, dict) else ""
-        if not token:
-            raise HostDenied("the host gave the App no token")
-        return token, moment(made.get("expires_at")) or datetime.now(UTC) + timedelta(hours=1)
 
 
 class Account:
@@ -105,7 +29,7 @@ class Account:
         self._installations: dict[str, Installation] = {}
         self._lock = threading.Lock()
         self._login = ""
-        self._app_client = self._client(_Bearer(self._app_token))
+        self._app_client = self._client(Bearer(self._app_token))
 
     @property
     def app_id(self) -> int:
@@ -122,7 +46,7 @@ class Account:
         owner = self._owner(repo_path)
         with self._lock:
             if owner not in self._clients:
-                self._clients[owner] = self._client(self._bearer(owner, repo_path))
+                self._clients[owner] = self._client(self._bearer(owner))
             return self._clients[owner]
 
     def installed(self) -> Iterator[Client]:
@@ -136,7 +60,7 @@ class Account:
             for each in page:
                 owner, number = login(each.get("account")), each.get("id")
                 if owner and isinstance(number, int) and not each.get("suspended_at"):
-                    self._installation(owner.lower(), f"{owner}/").renumber(number)
+                    self._installation(owner.lower()).renumber(number)
                     yield self.client(f"{owner}/")
 
     def clients(self) -> tuple[Client, ...]:
@@ -165,28 +89,30 @@ class Account:
     def password(self, repo_path: str) -> str:
         """The token as git's password. Raises HostError."""
         if isinstance(self._auth, App):
-            return self._installation(self._owner(repo_path), repo_path).token()
+            return self._installation(self._owner(repo_path)).token()
         return self._token()
 
-    def _client(self, bearer: _Bearer) -> Client:
+    def forget(self, owner: str) -> None:
+        """What is known of our App's installation at an owner may be out of date."""
+        if self.is_app:
+            self._installation(owner.lower()).forget()
+
+    def _client(self, bearer: Bearer) -> Client:
         return Client(self._settings.api_url, bearer, self._settings.verify_tls, self._clock)
 
     def _owner(self, repo_path: str) -> str:
         return repo_path.partition("/")[0].lower() if self.is_app else ""
 
-    def _bearer(self, owner: str, repo_path: str) -> _Bearer:
-        if not self.is_app:
-            return _Bearer(self._token)
-        installation = self._installation_locked(owner, repo_path)
-        return _Bearer(installation.token, installation.renew)
+    def _bearer(self, owner: str) -> Bearer:
+        return InstallationBearer(self._installation_locked(owner)) if self.is_app else Bearer(self._token)
 
-    def _installation(self, owner: str, repo_path: str) -> Installation:
+    def _installation(self, owner: str) -> Installation:
         with self._lock:
-            return self._installation_locked(owner, repo_path)
+            return self._installation_locked(owner)
 
-    def _installation_locked(self, owner: str, repo_path: str) -> Installation:
+    def _installation_locked(self, owner: str) -> Installation:
         if owner not in self._installations:
-            self._installations[owner] = Installation(self._app_client, repo_path)
+            self._installations[owner] = Installation(self._app_client, owner)
         return self._installations[owner]
 
     def _token(self) -> str:

@@ -135,14 +135,24 @@ class Client:
         expect: tuple[int, ...] = (),
     ) -> Answer:
         """One call. Statuses of 400 and more are raised, but for those that are expected."""
+        answer = self._exchange(verb, path, body, headers or {}, content)
+        if isinstance(self._auth, Renewable) and self._auth.renew(answer.status, answer.said):
+            # Nothing was done: whoever refuses a token looks no further.
+            answer = self._exchange(verb, path, body, headers or {}, content)
+        if answer.status >= 300 and answer.status != 304 and answer.status not in expect:
+            raise self._raised(verb, path, answer)
+        return answer
+
+    def _exchange(
+        self, verb: str, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str], content: bool
+    ) -> Answer:
+        """One call on the wire, whatever its status."""
         self._admit(verb, content)
         with self._patience.trying(), translating(verb):
-            status, told, text = self._requester().requestJson(verb, path, headers=dict(headers or {}), input=body)
+            status, told, text = self._requester().requestJson(verb, path, headers=dict(headers), input=body)
         answer = Answer(status, {name.lower(): str(value) for name, value in told.items()}, str(text or ""))
         self._patience.answered(status)
         self._note(verb, path, answer)
-        if status >= 300 and status != 304 and status not in expect:
-            raise self._raised(verb, path, answer)
         return answer
 
     def _admit(self, verb: str, content: bool) -> None:
@@ -158,8 +168,6 @@ class Client:
         error = failure(verb, path, answer.status, answer.headers, answer.text)
         if isinstance(error, HostBusy) and answer.status in (403, 429):
             self._patience.asked(error.retry_after)
-        if answer.status == 401 and isinstance(self._auth, Renewable):
-            self._auth.renew()
         return error
 
     def _note(self, verb: str, path: str, answer: Answer) -> None:
@@ -188,9 +196,9 @@ class Client:
 class Renewable(Auth.Auth):
     """A way to sign in whose token may be thrown away, because the host no longer takes it."""
 
-    def renew(self) -> None:
-        """Forget the token at hand."""
-        raise NotImplementedError
+    def renew(self, status: int, said: str) -> bool:  # noqa: ARG002 - for those that can
+        """Whether the call that was answered so is worth another try, with another token than the one at hand."""
+        return False
 
 
 def kind_of(path: str) -> str:

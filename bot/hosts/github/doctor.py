@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from bot.core.errors import HostDenied, HostGone
+from bot.core.errors import HostDenied, HostGone, ShutOut
 from bot.core.model import RepoRef
 from bot.hosts.fields import some
 from bot.hosts.github.account import Account
@@ -36,6 +36,9 @@ class Doctor:
             yield Finding(
                 Level.PROBLEM, repo.path, "our account cannot see it", "Give the account or App access to it."
             )
+            return
+        except ShutOut as error:
+            yield Finding(Level.PROBLEM, repo.path, str(error), error.remedy)
             return
         except HostDenied as error:
             yield Finding(Level.PROBLEM, repo.host, str(error), "Check the token or the App's key in the settings.")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from bot.core.events import CommitTouched, Delivery, Hint
+from bot.core.events import AccessChanged, CommitTouched, Delivery, Hint
 from bot.core.model import ChangeRef, HostFacts, Permission, RepoRef
 from bot.hosts.github.account import Account
 from bot.hosts.github.doctor import Doctor
@@ -47,8 +47,13 @@ class GitHub:
         """What it hints at; never raises, and asks the host nothing."""
         hints = self._webhooks.decode(delivery, self._account.known_login())
         for hint in hints:
-            if isinstance(hint, CommitTouched) and hint.name.startswith(self._settings.check_prefix):
-                self._reports.foreign_hand(hint.repo, hint.sha, hint.name)
+            match hint:
+                case CommitTouched(repo=repo, sha=sha, name=name) if name.startswith(self._settings.check_prefix):
+                    self._reports.foreign_hand(repo, sha, name)
+                case AccessChanged(owner=owner):
+                    self._account.forget(owner)
+                case _:
+                    pass
         return hints
 
     # -------------------------------------------------------------------------------------------- reads

@@ -15,6 +15,7 @@ from bot.core.errors import MalformedDelivery
 from bot.core.events import CommandPressed, Delivery, GroupAsked, GroupGone, Hint, Ignored
 from bot.core.model import RepoRef
 from bot.hosts import shapes
+from bot.hosts.github.installing import ACTIONS, access
 from bot.hosts.github.payloads import (
     Account,
     Check,
@@ -49,6 +50,8 @@ EVENTS: Final = (
 """What ``setup`` subscribes to."""
 
 IGNORED: Final[Mapping[str, str]] = {
+    "github_app_authorization": "nobody signs in with us",
+    "installation_target": "changes go on under the name that the operator lists",
     "ping": "the webhook works",
 }
 """Events that say nothing to us, and why."""
@@ -107,20 +110,25 @@ class Webhooks:
 
     def decode(self, delivery: Delivery, own_login: str) -> tuple[Hint, ...]:
         """What it hints at; never raises. ``own_login`` may be empty: then our own echoes are hints, too."""
-        known = _DECODERS.get(delivery.event)
-        if known is None:
-            return (Ignored(f"{delivery.event}: {IGNORED.get(delivery.event, 'not used')}"),)
-        decoder, hint = known
         try:
-            event = decoder.decode(delivery.body)
+            return (self._hint(delivery, own_login),)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return (Ignored(f"{delivery.event}: the body is not the JSON that GitHub documents"),)
+
+    def _hint(self, delivery: Delivery, own_login: str) -> Hint:
+        if delivery.event in ACTIONS:
+            return access(self._settings.name, self._app_id, delivery.event, delivery.body)
+        known = _DECODERS.get(delivery.event)
+        if known is None:
+            return Ignored(f"{delivery.event}: {IGNORED.get(delivery.event, 'not used')}")
+        decoder, hint = known
+        event = decoder.decode(delivery.body)
         name = event.repository.full_name if event.repository else ""
         if not shapes.REPOSITORY.fullmatch(name):
-            return (Ignored(f"{delivery.event}: no repository"),)
+            return Ignored(f"{delivery.event}: no repository")
         repo = RepoRef(self._settings.name, name)
         own, prefix = own_login.lower(), self._settings.check_prefix
-        return (hint(Whose(repo, own, self._app_id, prefix, delivery.id, delivery.received_at), event),)
+        return hint(Whose(repo, own, self._app_id, prefix, delivery.id, delivery.received_at), event)
 
 
 def _login(account: Account | None) -> str:
@@ -251,5 +259,5 @@ def _payload(kind: str, body: bytes) -> bytes:
     return unquote_to_bytes(value.replace(b"+", b" "))
 
 
-UNDERSTOOD: Final = tuple(sorted(_DECODERS))
-"""Events that may concern a change."""
+UNDERSTOOD: Final = tuple(sorted((*_DECODERS, *ACTIONS)))
+"""Events that may concern a change, or what we may reach."""

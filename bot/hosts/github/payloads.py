@@ -88,6 +88,21 @@ class MergeGroupEvent(Event):
     merge_group: Queued | None = None
 
 
+class Installed(msgspec.Struct):
+    app_id: int = 0
+    account: Account | None = None
+
+
+class InstallationEvent(msgspec.Struct):
+    """Of no repository: which ones the App may reach."""
+
+    action: str | None = None
+    installation: Installed | None = None
+    repositories: list[Repository] = []
+    repositories_added: list[Repository] = []
+    repositories_removed: list[Repository] = []
+
+
 class RequestedAction(msgspec.Struct):
     identifier: str = ""
 

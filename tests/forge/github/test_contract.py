@@ -9,7 +9,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from github import Auth, GithubException, GithubIntegration
+from github import Auth, GithubException, GithubIntegration, UnknownObjectException
 
 
 def test_a_pull_request_lives_from_opening_to_merge(judged: Any) -> None:
@@ -108,6 +108,43 @@ def test_an_app_signs_in_with_its_key_and_writes_check_runs(judged: Any) -> None
     assert [(r.conclusion, r.app.slug) for r in found] == [("failure", "headgate")]
     assert [a.message for a in repo.get_check_run(run.id).get_annotations()] == ["risky"]
     assert judged.call("app", "GET", "/installation/repositories").json()["total_count"] == 1
+
+
+def test_an_app_finds_where_it_is_installed_and_does_nothing_where_it_is_suspended(judged: Any) -> None:
+    app, private, installation = _app(judged)
+    integration = GithubIntegration(auth=Auth.AppAuth(app.id, private), base_url=judged.forge.api_url)
+    assert integration.get_org_installation("acme").id == installation
+    judged.forge.install_app(app, "bo")
+    assert integration.get_user_installation("bo").target_type == "User"
+    with pytest.raises(UnknownObjectException):
+        integration.get_org_installation("bo")
+    judged.tokens["app"] = integration.get_access_token(installation).token
+    judged.forge.app_story(app).suspend("acme", "ann")
+    with pytest.raises(GithubException, match="This installation has been suspended"):
+        integration.get_access_token(installation)
+    answer = judged.call("app", "GET", "/repos/acme/infra")
+    assert (answer.status_code, answer.json()["message"]) == (403, "This installation has been suspended")
+    assert integration.get_org_installation("acme").suspended_at is not None
+    judged.forge.app_story(app).uninstall("acme", "ann")
+    assert judged.call("app", "GET", "/repos/acme/infra").status_code == 401
+
+
+def test_an_apps_hook_keeps_a_log_whose_pages_a_cursor_names(judged: Any, mailbox: Any) -> None:
+    app, private, _ = _app(judged)
+    judged.forge.app_story(app).hear(mailbox.url, "s3cret", ("push",))
+    for number in range(5):
+        judged.repo.commit("port", {"a": f"{number}"}, "dee")
+    assert judged.forge.courier.settle()
+    judged.tokens["jwt"] = Auth.AppAuth(app.id, private).token
+    first = judged.call("jwt", "GET", "/app/hook/deliveries?per_page=2")
+    again = judged.call("jwt", "POST", f"/app/hook/deliveries/{first.json()[0]['id']}/attempts")
+    assert again.status_code == 202
+    seen = [each["id"] for each in first.json()]
+    while "next" in first.links:
+        first = judged.call("jwt", "GET", first.links["next"]["url"].partition("/api/v3")[2])
+        seen += [each["id"] for each in first.json()]
+    assert len(seen) == len(set(seen)) == 5, "what is added meanwhile moves no page"
+    assert judged.call("jwt", "GET", "/app/hook/config").json()["url"] == mailbox.url
 
 
 def test_a_token_of_another_key_is_no_app(judged: Any) -> None:

@@ -112,6 +112,52 @@ def test_a_redelivery_keeps_guid_and_body(told: Any, mailbox: Any) -> None:
     assert log[0]["id"] > failed["id"]
 
 
+@pytest.fixture
+def app(world: Any, mailbox: Any) -> Any:
+    """An application whose one hook hears of everything where it is installed."""
+    made = world.forge.add_app("headgate", "ann", "no key")
+    story = world.forge.app_story(made)
+    story.hear(mailbox.url, SECRET, ("push", "issue_comment"))
+    world.forge.install_app(made, "acme", ("acme/infra",))
+    return story
+
+
+def test_an_application_is_told_what_becomes_of_it_as_github_describes_it(
+    world: Any, app: Any, mailbox: Any, webhook_judge: Any
+) -> None:
+    world.forge.create_repo("acme/other", {"a": "1"})
+    app.choose("acme", ("acme/infra", "acme/other"), "ann")
+    app.choose("acme", ("acme/infra",), "ann")
+    app.suspend("acme", "ann")
+    app.unsuspend("acme", "ann")
+    app.uninstall("acme", "ann")
+    assert world.forge.courier.settle()
+    found = [(headers["X-Github-Event"], json.loads(body)) for headers, body in mailbox.letters]
+    assert [f"{event}.{body['action']}" for event, body in found] == [
+        "installation.created",
+        "installation_repositories.added",
+        "installation_repositories.removed",
+        "installation.suspend",
+        "installation.unsuspend",
+        "installation.deleted",
+    ]
+    problems = [problem for event, body in found for problem in webhook_judge.judge_payload(event, body)]
+    assert not problems, "\n".join(problems[:15])
+    assert {headers["X-Github-Hook-Installation-Target-Type"] for headers, _ in mailbox.letters} == {"integration"}
+
+
+def test_an_application_hears_of_its_repositories_while_it_is_let_in(world: Any, app: Any, mailbox: Any) -> None:
+    other = world.forge.create_repo("acme/other", {"a": "1"})
+    other.commit("port", {"a": "2"}, "ann")
+    world.repo.commit("port", {"a": "1"}, "dee")
+    app.suspend("acme", "ann")
+    world.repo.commit("port", {"a": "2"}, "dee")
+    app.unsuspend("acme", "ann")
+    world.repo.commit("port", {"a": "3"}, "dee")
+    assert world.forge.courier.settle()
+    assert [each["repository"]["full_name"] for each in mailbox.of("push")] == ["acme/infra"] * 2
+
+
 def test_letters_arrive_in_order(told: Any, mailbox: Any) -> None:
     told.repo.commit("port", {"a": "0"}, "dee")
     pull = told.repo.open_pull("T", "port", "dee")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.core.errors import HostBusy, HostDenied
-from bot.core.model import RepoRef
+from bot.core.errors import HostBusy, HostDenied, HostGone, ShutOut
+from bot.core.model import ChangeRef, RepoRef
 from bot.core.rules import HostSettings, SecretRef
 from bot.hosts import HOSTS
 from bot.hosts.github.host import GitHub
@@ -53,7 +53,7 @@ def test_an_apps_repositories_are_those_where_it_is_installed_and_not_suspended(
     forge.install_app(app, "partly", ("partly/two",))
     assert [repo.path for repo in host.repositories()] == ["Other/one", "Other/two", "acme/infra", "partly/two"]
     assert host.default_branch(RepoRef("gh", "Other/one")) == "main"
-    assert not world.sent("GET", "Other/one/installation"), "whose installation it is was listed"
+    assert not world.sent("GET", "/orgs/other/installation"), "whose installation it is was listed"
 
 
 def test_an_app_that_was_installed_again_is_listed_and_signs_in_with_its_new_number(world: Any) -> None:
@@ -64,7 +64,7 @@ def test_an_app_that_was_installed_again_is_listed_and_signs_in_with_its_new_num
     world.forge.install_app(world.forge.state.apps[installations[old].app_id], "acme")
     del installations[old]
     assert [repo.path for repo in host.repositories()] == ["acme/infra"]
-    next(iter(host._account._installations.values())).renew()
+    next(iter(host._account._installations.values())).forget()
     assert host.default_branch(world.repo) == "main"
 
 
@@ -77,21 +77,59 @@ def test_one_organisation_that_shuts_the_app_out_does_not_hide_the_others(plain:
     assert [repo.path for repo in host.repositories()] == ["acme/infra"]
 
 
-def test_a_revoked_installation_token_is_replaced_at_the_next_call(world: Any) -> None:
+def test_a_revoked_installation_token_is_replaced_by_the_call_that_finds_it_out(plain: Any) -> None:
+    world = plain  # see above: a comment by a bot
+    pull, host = world.pull(), world.app()
+    for write in (False, True):
+        _, token = host.git_credentials(world.repo)
+        del world.forge.state.tokens[token]
+        if write:
+            host.put_comment(world.ref(pull), "", "<!-- headgate:main:page:1 -->\nplan")
+        else:
+            assert host.default_branch(world.repo) == "main"
+    assert len(pull.comments) == 1
+
+
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_an_owner_who_has_not_or_no_more_installed_the_app_shuts_it_out(world: Any, signed_in: bool) -> None:
     host = world.app()
-    host.default_branch(world.repo)
-    _, token = host.git_credentials(world.repo)
-    del world.forge.state.tokens[token]
-    with pytest.raises(HostDenied):
+    if signed_in:
         host.default_branch(world.repo)
+    world.forge.app_story(world.forge.state.apps[host._account.app_id]).uninstall("acme", "ann")
+    with pytest.raises(ShutOut, match="the App is not installed at acme") as caught:
+        host.default_branch(world.repo)
+    assert caught.value.remedy == "Install the App at acme again."
+
+
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_a_suspended_app_says_since_when_by_whom_and_where_it_is_put_right(world: Any, signed_in: bool) -> None:
+    host = world.app()
+    story = world.forge.app_story(world.forge.state.apps[host._account.app_id])
+    if signed_in:
+        host.default_branch(world.repo)
+    story.suspend("acme", "ann")
+    for _ in range(2):
+        with pytest.raises(ShutOut, match=r"the App is suspended at acme since \d{4}-.* UTC, by ann") as caught:
+            host.put_comment(ChangeRef(world.repo, 1), "", "words")
+        assert f"{world.forge.url}/organizations/acme/settings/installations/" in caught.value.remedy
+    story.unsuspend("acme", "ann")
     assert host.default_branch(world.repo) == "main"
 
 
-def test_an_app_that_is_not_installed_says_so(world: Any) -> None:
-    world.forge.add_org("other")
-    world.forge.create_repo("other/infra", {"a": "1"})
-    with pytest.raises(HostDenied, match="not installed where other/infra is"):
-        world.app().default_branch(RepoRef("gh", "other/infra"))
+def test_an_apps_first_repository_need_not_be_among_those_it_was_given(world: Any) -> None:
+    world.forge.create_repo("acme/other", {"a": "1"})
+    host = world.app()
+    world.forge.app_story(world.forge.state.apps[host._account.app_id]).choose("acme", ("acme/other",), "ann")
+    with pytest.raises(HostGone):
+        host.default_branch(world.repo)
+    assert host.default_branch(RepoRef("gh", "acme/other")) == "main"
+
+
+def test_an_app_works_for_a_person_as_for_an_organization(world: Any) -> None:
+    world.forge.create_repo("dee/notes", {"a": "1"})
+    host = world.app()
+    world.forge.install_app(world.forge.state.apps[host._account.app_id], "dee")
+    assert host.default_branch(RepoRef("gh", "dee/notes")) == "main"
 
 
 def test_a_lost_answer_while_signing_in_is_busy_to_a_reader(world: Any) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.errors import MalformedDelivery, SignatureError
-from bot.core.events import BranchMoved, ChangeTouched, CommitTouched, Delivery, Hint, Ignored
+from bot.core.events import AccessChanged, BranchMoved, ChangeTouched, CommitTouched, Delivery, Hint, Ignored
 from bot.core.model import ChangeRef, RepoRef
 from bot.hosts.github.inbox import EVENTS, MAX_BYTES, Webhooks
 from bot.hosts.github.settings import GitHubSettings
@@ -280,12 +280,40 @@ def test_every_published_example_that_matters_becomes_a_hint(post: Any, examples
         *(f"pull_request_review.{word}" for word in ("submitted", "dismissed")),
     }
     assert found["BranchMoved"] == {"push"}
+    assert "AccessChanged" not in found, "to who is no App, or another one, it says nothing"
     assert found["CommitTouched"] == {
         "status",
         *(f"check_run.{word}" for word in ("created", "completed", "rerequested", "requested_action")),
         *(f"check_suite.{word}" for word in ("requested", "completed", "rerequested")),
         *(f"workflow_run.{word}" for word in ("requested", "completed")),
     }
+
+
+@pytest.mark.parametrize(
+    ("app_id", "wanted"),
+    [
+        (29310, {"installation.created", "installation.new_permissions_accepted", "installation.suspend"}),
+        (5725, {"installation.deleted", "installation_repositories.removed"}),
+    ],
+)
+def test_every_published_example_of_our_apps_installations_says_that_our_access_may_be_another(
+    post: Any, examples: list[tuple[str, Any]], app_id: int, wanted: set[str]
+) -> None:
+    ours = replace(post, app_id=app_id)
+    hints = [ours.hint(name, payload) for name, payload in examples]
+    found = [each for each in hints if isinstance(each, AccessChanged)]
+    assert wanted <= {each.why for each in found}
+    assert {str(repo) for each in found for repo in each.repos} <= {
+        "github/Codertocat/Hello-World",
+        "github/octocat/Hello-World",
+        "github/Codertocat/Space",
+    }
+
+
+@pytest.mark.parametrize("account", [None, {"login": "../../etc"}, {"login": "a b"}, {}, {"login": "x" * 101}])
+def test_an_installation_of_no_account_is_ignored(post: Any, account: object) -> None:
+    told = {"action": "suspend", "installation": {"app_id": 7, "account": account}}
+    assert isinstance(replace(post, app_id=7).hint("installation", told), Ignored)
 
 
 def test_an_example_names_the_change_the_head_and_who_pushed(post: Any, examples: list[tuple[str, Any]]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
+from bot.forge import courier
 from bot.forge.github.call import Answer, Call, Page, Result, Route
 from bot.forge.github.shapes import people, repository
-from bot.forge.model import Actor, App, Installation, Refusal, Refused
+from bot.forge.github.shapes.people import Json
+from bot.forge.model import AccountKind, Actor, App, Delivery, Hook, Installation, Refusal, Refused
 
 _TOKEN_LIFE = timedelta(hours=1)
 
@@ -46,9 +49,27 @@ def repo_installation(call: Call, owner: str, name: str) -> Result:
     """``GET /repos/{owner}/{name}/installation``."""
     repo = call.state.repo(f"{owner}/{name}")
     for found in _mine(call):
-        if found.account == repo.owner and (found.repositories is None or repo.full_name in found.repositories):
+        if found.covers(repo):
             return people.installation(call.state, found)
     raise Refused("Not Found", Refusal.NOT_FOUND)
+
+
+def _of_account(call: Call, login: str, kinds: tuple[AccountKind, ...]) -> Result:
+    owner = call.state.account(login)
+    for found in _mine(call):
+        if found.account == owner.login and owner.kind in kinds:
+            return people.installation(call.state, found)
+    raise Refused("Not Found", Refusal.NOT_FOUND)
+
+
+def org_installation(call: Call, login: str) -> Result:
+    """``GET /orgs/{org}/installation``."""
+    return _of_account(call, login, (AccountKind.ORGANIZATION,))
+
+
+def user_installation(call: Call, login: str) -> Result:
+    """``GET /users/{username}/installation``."""
+    return _of_account(call, login, (AccountKind.USER,))
 
 
 def access_token(call: Call, number: int) -> Result:
@@ -76,11 +97,45 @@ def installation_repositories(call: Call) -> Result:
     return Page(mine, lambda repo: repository.repository(call.state, repo, call.actor), wrap="repositories")
 
 
+def _hook(call: Call) -> Hook:
+    hook = _app(call).hook
+    if hook is None:
+        raise Refused("Not Found", Refusal.NOT_FOUND)
+    return hook
+
+
+def hook_config(call: Call) -> Result:
+    """``GET /app/hook/config``."""
+    return repository.hook_config(_hook(call))
+
+
+def list_deliveries(call: Call) -> Result:
+    """``GET /app/hook/deliveries``; its pages are found by a cursor and not by a number."""
+
+    def show(item: Delivery) -> Json:
+        told = json.loads(item.body)
+        repo_id = (told.get("repository") or {}).get("id")
+        return repository.delivery(item, repo_id, (told.get("installation") or {}).get("id"))
+
+    return Page(_hook(call).deliveries[::-1], show, cursor="cursor")
+
+
+def redeliver(call: Call, delivery: int) -> Result:
+    """``POST /app/hook/deliveries/{delivery_id}/attempts``."""
+    courier.redeliver(call.state, _hook(call), delivery)
+    return Answer({}, 202)
+
+
 ROUTES = (
     Route("GET", "/app", the_app, app_only=True),
     Route("GET", "/app/installations", installations, app_only=True),
     Route("GET", "/app/installations/<int:number>", one_installation, app_only=True),
     Route("POST", "/app/installations/<int:number>/access_tokens", access_token, app_only=True),
     Route("GET", "/repos/<owner>/<name>/installation", repo_installation, app_only=True),
+    Route("GET", "/orgs/<login>/installation", org_installation, app_only=True),
+    Route("GET", "/users/<login>/installation", user_installation, app_only=True),
+    Route("GET", "/app/hook/config", hook_config, app_only=True),
+    Route("GET", "/app/hook/deliveries", list_deliveries, app_only=True),
+    Route("POST", "/app/hook/deliveries/<int:delivery>/attempts", redeliver, app_only=True),
     Route("GET", "/installation/repositories", installation_repositories),
 )

@@ -65,7 +65,7 @@ def ping(call: Call, number: int) -> Result:
 def list_deliveries(call: Call, number: int) -> Result:
     """``GET /repos/{owner}/{name}/hooks/{number}/deliveries``."""
     hook = courier.find_hook(call.repo, number)
-    return Page(hook.deliveries[::-1], lambda item: shapes.delivery(call.repo, item))
+    return Page(hook.deliveries[::-1], lambda item: shapes.delivery(item, call.repo.id), cursor="cursor")
 
 
 def get_delivery(call: Call, number: int, delivery: int) -> Result:
@@ -74,7 +74,7 @@ def get_delivery(call: Call, number: int, delivery: int) -> Result:
     found = courier.find_delivery(hook, delivery)
     request = {"headers": found.request_headers or None, "payload": json.loads(found.body)}
     response = {"headers": found.response_headers or None, "payload": found.response_body}
-    return shapes.delivery(call.repo, found) | {"url": hook.url, "request": request, "response": response}
+    return shapes.delivery(found, call.repo.id) | {"url": hook.url, "request": request, "response": response}
 
 
 def redeliver(call: Call, number: int, delivery: int) -> Result:

@@ -169,6 +169,10 @@ def app(state: State, which: App) -> Json:
     }
 
 
+def _settings_of(owner: Account) -> str:
+    return f"/organizations/{owner.login}/settings" if owner.kind is AccountKind.ORGANIZATION else "/settings"
+
+
 def installation(state: State, which: Installation) -> Json:
     """An application installed on an account."""
     owner = state.accounts[which.account]
@@ -179,7 +183,7 @@ def installation(state: State, which: Installation) -> Json:
         "repository_selection": "all" if which.repositories is None else "selected",
         "access_tokens_url": f"{api(state)}/app/installations/{which.id}/access_tokens",
         "repositories_url": f"{api(state)}/installation/repositories",
-        "html_url": f"{state.root}/settings/installations/{which.id}",
+        "html_url": f"{state.root}{_settings_of(owner)}/installations/{which.id}",
         "app_id": used.id,
         "app_slug": used.slug,
         "target_id": owner.id,
@@ -191,7 +195,7 @@ def installation(state: State, which: Installation) -> Json:
         "single_file_name": None,
         "has_multiple_single_files": False,
         "single_file_paths": [],
-        "suspended_by": account(state, owner) if which.suspended_at else None,
+        "suspended_by": user(state, which.suspended_by) if which.suspended_by else None,
         "suspended_at": moment(which.suspended_at) if which.suspended_at else None,
     }
 

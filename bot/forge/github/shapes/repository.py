@@ -190,16 +190,13 @@ def hook(state: State, repo: Repo, which: Hook) -> Json:
     """A hook; its secret is never shown."""
     url = f"{repo_url(state, repo)}/hooks/{which.id}"
     last = which.deliveries[-1] if which.deliveries else None
-    config = {"url": which.url, "content_type": which.content_type, "insecure_ssl": "0"}
-    if which.secret:
-        config["secret"] = "********"  # noqa: S105 - the mask the API shows instead of a secret
     return {
         "type": "Repository",
         "id": which.id,
         "name": "web",
         "active": which.active,
         "events": list(which.events),
-        "config": config,
+        "config": hook_config(which),
         "created_at": moment(which.created_at),
         "updated_at": moment(which.updated_at),
         "url": url,
@@ -214,7 +211,15 @@ def hook(state: State, repo: Repo, which: Hook) -> Json:
     }
 
 
-def delivery(repo: Repo, which: Delivery) -> Json:
+def hook_config(which: Hook) -> Json:
+    """Where a hook posts to, and how."""
+    config = {"url": which.url, "content_type": which.content_type, "insecure_ssl": "0"}
+    if which.secret:
+        config["secret"] = "********"  # noqa: S105 - the mask the API shows instead of a secret
+    return config
+
+
+def delivery(which: Delivery, repo_id: int | None, installation_id: int | None = None) -> Json:
     """An attempt as lists show it."""
     return {
         "id": which.id,
@@ -226,8 +231,8 @@ def delivery(repo: Repo, which: Delivery) -> Json:
         "status_code": which.status_code,
         "event": which.event,
         "action": which.action,
-        "installation_id": None,
-        "repository_id": repo.id,
+        "installation_id": installation_id,
+        "repository_id": repo_id,
         "throttled_at": None,
     }
 
