@@ -12,7 +12,16 @@ from typing import assert_never
 
 from bot.core.guard.model import Judged
 from bot.core.model import Permission
-from bot.core.record import CheckConclusion, FaceShown, GateRecord, Intent, IntentState, Judgement, MergeRecord
+from bot.core.record import (
+    CheckConclusion,
+    FaceShown,
+    GateRecord,
+    InLine,
+    Intent,
+    IntentState,
+    Judgement,
+    MergeRecord,
+)
 from bot.core.runs import Run
 
 # ------------------------------------------------------------------------------------- state effects
@@ -120,6 +129,13 @@ class NotePlanning:
     since: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class NoteLine:
+    """How this change stands in the host's own line of merges: it left without being merged; None: that is past."""
+
+    line: InLine | None
+
+
 # -------------------------------------------------------------------------------------- host effects
 
 
@@ -153,6 +169,13 @@ class MergeChange:
     head: str
     method: str
     asked_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveLine:
+    """Take the change out of the host's own line of merges: its gate is not open any more."""
+
+    head: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +214,9 @@ StateEffect = (
     | Tell
     | Note
     | NotePlanning
+    | NoteLine
 )
-HostEffect = PublishComment | PublishCheck | Say | MergeChange | PublishDeployment
+HostEffect = PublishComment | PublishCheck | Say | MergeChange | LeaveLine | PublishDeployment
 Effect = StateEffect | HostEffect | WakeAt
 
 
@@ -221,6 +245,8 @@ def key_of(effect: HostEffect) -> str:
             return f"say:{key}"
         case MergeChange(head=head):
             return f"merge:{head}"
+        case LeaveLine(head=head):
+            return f"leave:{head}"
         case PublishDeployment(key=key):
             return f"deployment:{key}"
         case _:

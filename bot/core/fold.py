@@ -13,6 +13,7 @@ from bot.core.effects import (
     MoveIntent,
     Note,
     NoteGuard,
+    NoteLine,
     NotePlanning,
     OpenGate,
     RecordMerge,
@@ -102,6 +103,12 @@ def _one(snapshot: Snapshot, folded: Folded, effect: StateEffect) -> None:
             folded.memory = having_said(memory, key)
         case NotePlanning(since=since):
             folded.memory = replace(memory, planning_since=since)
+        case NoteLine(line=line):
+            folded.memory = replace(memory, line=line)
+            if line is not None:
+                folded.audit.append(
+                    AuditEntry("headgate", "line.left", subject, {"head": line.head, "why": line.why})
+                )
         case _:
             assert_never(effect)
 

@@ -85,7 +85,8 @@ class Change:
 
     ``head_repo`` is None when the fork was deleted. ``merge_sha`` is the commit the host names as the result
     of the merge; what it really is, is read from the target branch. ``held`` are the host's own rules that it
-    says are not met; ours and checks never stand there.
+    says are not met; ours and checks never stand there. ``queued`` says that the host has been told to merge it in
+    its turn (or is at it).
     """
 
     ref: ChangeRef
@@ -110,6 +111,7 @@ class Change:
     merge_sha: str = ""
     locked: bool = False
     held: tuple[HostHold, ...] = ()
+    queued: bool = False
 
     @property
     def from_fork(self) -> bool:
@@ -184,6 +186,14 @@ class HostCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftLine:
+    """When a change last left the host's own line of merges without being merged, and the host's words for why."""
+
+    at: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class HostFacts:
     """Everything one read of a change brought back from its host.
 
@@ -201,6 +211,7 @@ class HostFacts:
     pushers: Mapping[str, str] = field(default_factory=dict)
     complete: bool = True
     read_at: datetime | None = None
+    left_line: LeftLine | None = None
 
     def permission_of(self, login: str) -> Permission:
         """The permission of a person; NONE for one we did not ask about."""

@@ -175,6 +175,21 @@ class Refusal:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class InLine:
+    """We had the host put this commit into its own line of merges, where it is merged when its turn comes.
+
+    ``gone_at`` is None while it stands there as far as we know, else when it was found to have left without being
+    merged; ``why`` says for what reason. ``asked_by`` is empty when the rules alone wanted the merge.
+    """
+
+    head: str
+    since: datetime
+    asked_by: str = ""
+    gone_at: datetime | None = None
+    why: str = ""
+
+
 class IntentState(enum.Enum):
     """What became of one target's share in a merged change."""
 
@@ -216,6 +231,7 @@ class Memory:
     faces: tuple[FaceShown, ...] = ()
     published: Published = Published()
     merge: MergeRecord | None = None
+    line: InLine | None = None
     said: tuple[str, ...] = ()
     """Keys of short comments and notifications that were already made; each is made once."""
     refusals: Mapping[str, Refusal] = field(default_factory=dict)

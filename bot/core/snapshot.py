@@ -8,9 +8,9 @@ from datetime import datetime
 
 from bot.core.effectset import EffectSet
 from bot.core.group import Group
-from bot.core.model import Change, ChangeRef, HostFacts, Permission
+from bot.core.model import Change, ChangeRef, ChangeState, HostFacts, Permission
 from bot.core.project import Selection
-from bot.core.record import GateRecord, Intent, Judgement, Memory, Request, Verb
+from bot.core.record import GateRecord, InLine, Intent, Judgement, Memory, Request, Verb
 from bot.core.rules import Environment, Limits, RepoRules
 from bot.core.runs import Run, RunKind
 
@@ -116,6 +116,8 @@ class Snapshot:
     """Whether a line that begins with a slash reaches us."""
     mark: str = "#"
     """What stands before a change's number on this host."""
+    line: str = "merge queue"
+    """What the host calls its own line of merges."""
 
     @property
     def host(self) -> HostFacts:
@@ -141,6 +143,23 @@ class Snapshot:
     def fresh(self) -> bool:
         """The selection belongs to the change's present head."""
         return self.selection.complete and self.selection.head == self.change.head_sha
+
+    @property
+    def in_line(self) -> bool:
+        """This very commit stands in the host's own line of merges, put there by us."""
+        line = self._line()
+        return line is not None and line.gone_at is None
+
+    @property
+    def left_line(self) -> InLine | None:
+        """How this very commit left that line without being merged; None when it did not, or stands there again."""
+        line = self._line()
+        return line if line is not None and line.gone_at is not None else None
+
+    def _line(self) -> InLine | None:
+        line = self.memory.line
+        here = self.change.state is ChangeState.OPEN and line is not None and line.head == self.change.head_sha
+        return line if here else None
 
     def permission_of(self, login: str) -> Permission:
         """What we know a person may do; NONE for somebody unknown."""

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from bot.core.config.server import rules_for
+from bot.core.decide.lining import look_due
 from bot.core.decide.quotas import WINDOW
 from bot.core.effectset import EffectSet
 from bot.core.errors import HostBusy
@@ -69,9 +70,9 @@ def gather(services: Services, selector: Selector, row: ChangeRow) -> Gathered |
 
 
 def _with_host(services: Services, host: Host, row: ChangeRow, now: datetime) -> tuple[Memory, bool]:
-    """The memory with fresh host facts when a delivery or a sweep asked for them (or there are none yet)."""
-    memory, shut_out = row.memory, probing(services, row.ref.repo)
-    if memory.host is not None and not row.refetch and not shut_out:
+    """The memory with fresh host facts when a delivery, a sweep or the time asked for them, or there are none."""
+    memory, shut_out, due = row.memory, probing(services, row.ref.repo), look_due(row.memory)
+    if memory.host is not None and not row.refetch and not shut_out and (due is None or now < due):
         return memory, False
     checks = any(environment.required_checks for environment in services.settings.environments.values())
     facts = host.change(row.ref, known=memory.host, checks=checks)
@@ -204,6 +205,7 @@ class HostView:
     required_by_name: bool = True
     slash_commands: bool = True
     mark: str = "#"
+    line: str = "merge queue"
 
 
 def own_login_setting(host: str) -> str:
@@ -223,6 +225,7 @@ def _view(services: Services, host: Host, ref: ChangeRef) -> HostView:
         required_by_name=capabilities.required_by_name,
         slash_commands=capabilities.slash_commands,
         mark=capabilities.mark,
+        line=capabilities.line,
     )
 
 
@@ -263,6 +266,7 @@ def snapshot_of(
         required_by_name=view.required_by_name,
         slash_commands=view.slash_commands,
         mark=view.mark,
+        line=view.line,
     )
 
 

@@ -15,6 +15,7 @@ from typing import assert_never
 from bot.core.effects import (
     Decision,
     HostEffect,
+    LeaveLine,
     MergeChange,
     PublishCheck,
     PublishComment,
@@ -28,15 +29,11 @@ from bot.core.face.address import reaching
 from bot.core.face.render import body_digest, marker_of
 from bot.core.fold import fold, having_said
 from bot.core.project import Selection
-from bot.core.record import (
-    CheckShown,
-    Memory,
-    Refusal,
-)
+from bot.core.record import AuditEntry, CheckShown, InLine, Memory, Refusal
 from bot.core.rules import ChatRoute
 from bot.core.snapshot import Snapshot
 from bot.flow.services import Services
-from bot.ports import ChangeRow, CheckToSet, Commit, Host, JobKind, MergeOutcome, Message
+from bot.ports import ChangeRow, CheckToSet, Commit, Host, JobKind, LinesUp, MergeOutcome, Message
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +108,7 @@ def perform_host(services: Services, host: Host, row: ChangeRow, snapshot: Snaps
         key = key_of(effect)
         try:
             memory = _do(services, host, snapshot, memory, effect)
-            merged = merged or isinstance(effect, MergeChange)
+            merged = merged or (isinstance(effect, MergeChange | LeaveLine) and not _stands(memory))
         except ShutOut:
             # No word about this effect: nothing is to be had there at all.
             _remember(services, row, snapshot, memory, decision.wake_at)
@@ -148,8 +145,19 @@ def _remember(
         refetched=False,
         state=snapshot.change.state.value,
         wake_at=wake_at,
+        audit=_on_record(snapshot, row.memory, memory),
     )
     return services.store.commit_change(row, commit, services.clock.now())
+
+
+def _on_record(snapshot: Snapshot, before: Memory, after: Memory) -> tuple[AuditEntry, ...]:
+    """A merge that is still to come is on the record like one that is done: who asked for it, and that it is off."""
+    if before.line == after.line:
+        return ()
+    subject, line = str(snapshot.ref), after.line
+    if line is None:
+        return (AuditEntry("headgate", "line.taken_out", subject, {"head": snapshot.change.head_sha}),)
+    return (AuditEntry(line.asked_by or "headgate", "line.entered", subject, {"head": line.head}),)
 
 
 def _refused(memory: Memory, key: str, error: HostError, now: datetime) -> Memory:
@@ -179,7 +187,9 @@ def _do(services: Services, host: Host, snapshot: Snapshot, memory: Memory, effe
         case Say():
             return _say(host, snapshot, memory, effect)
         case MergeChange():
-            return _merge(host, snapshot, memory, effect)
+            return _merge(services, host, snapshot, memory, effect)
+        case LeaveLine():
+            return _leave_line(host, snapshot, memory)
         case PublishDeployment():
             return _publish_deployment(host, snapshot, memory, effect)
         case _:
@@ -246,13 +256,26 @@ def _say(host: Host, snapshot: Snapshot, memory: Memory, effect: Say) -> Memory:
     return having_said(memory, effect.key)
 
 
-def _merge(host: Host, snapshot: Snapshot, memory: Memory, effect: MergeChange) -> Memory:
+def _merge(services: Services, host: Host, snapshot: Snapshot, memory: Memory, effect: MergeChange) -> Memory:
     by = f", as {effect.asked_by} asked" if effect.asked_by else ""
     title = f"Merge {snapshot.change.head_ref} ({snapshot.called(snapshot.ref.number)}){by}"
     outcome = host.merge(snapshot.ref, effect.head, effect.method, title)
     if outcome is MergeOutcome.NOT_MERGEABLE:
         raise HostDenied("it says that this cannot be merged now")
+    if outcome is MergeOutcome.QUEUED:
+        return replace(memory, line=InLine(effect.head, services.clock.now(), effect.asked_by))
     return memory
+
+
+def _leave_line(host: Host, snapshot: Snapshot, memory: Memory) -> Memory:
+    if isinstance(host, LinesUp):
+        host.leave_line(snapshot.ref)
+    return replace(memory, line=None)
+
+
+def _stands(memory: Memory) -> bool:
+    """In the host's own line, where it is looked at in its time; after any other merge it is looked at now."""
+    return memory.line is not None and memory.line.gone_at is None
 
 
 def _publish_deployment(host: Host, snapshot: Snapshot, memory: Memory, effect: PublishDeployment) -> Memory:

@@ -24,6 +24,7 @@ class Feature(enum.Enum):
     SLASH_COMMANDS = "`/command` in a comment"
     HEAD_GUARD = "merges only the commit that was judged"
     MERGE_KINDS = "merge, squash and rebase"
+    LINE = "merges by way of the host's own line of merges"
     DEPLOYMENTS = "shows deployments of its own"
     FORKS = "changes from forks"
     BUDGET = "says what is left of its rate limit"

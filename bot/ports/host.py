@@ -126,6 +126,8 @@ class CheckToSet:
 
 class MergeOutcome(enum.Enum):
     MERGED = "merged"
+    QUEUED = "queued"
+    """The host has put it into its own line of merges and merges it when its turn comes."""
     HEAD_MOVED = "head_moved"
     NOT_MERGEABLE = "not_mergeable"
 
@@ -138,7 +140,7 @@ class Capabilities:
     it shows deployments of its own (else ``set_deployment`` is denied); ``required_by_name`` whether it can hold a
     merge back until a check of that name is green (else only our account may merge, and does it when the gate opens);
     ``slash_commands`` whether a comment's lines that begin with a slash reach us (else the host takes them for its
-    own); ``mark`` what stands before a change's number.
+    own); ``mark`` what stands before a change's number; ``line`` what the host calls its own line of merges.
     """
 
     comment_limit: int
@@ -148,6 +150,7 @@ class Capabilities:
     deployments: bool = True
     slash_commands: bool = True
     mark: str = "#"
+    line: str = "merge queue"
 
 
 class Reporter(Protocol):
@@ -193,6 +196,16 @@ class Redelivers(Protocol):
     def redeliver(self, repo: RepoRef, url: str, now: datetime) -> int:
         """Have what was sent to ``url`` and taken by nobody handed over again, a few times at most; how many.
         Raises HostError."""
+        ...
+
+
+@runtime_checkable
+class LinesUp(Protocol):
+    """A host whose ``merge`` may put a change into a line of its own, where it is merged later."""
+
+    def leave_line(self, ref: ChangeRef) -> None:
+        """Take the change out of it; to stand there no longer, merged or not, is as good.
+        Raises HostBusy, HostDenied, HostGone or HostUnclear."""
         ...
 
 

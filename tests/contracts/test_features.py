@@ -90,6 +90,10 @@ SHOWN: dict[Feature, tuple[str, str]] = {
     Feature.OWN_RULES: ("stories.test_edges", "test_a_merge_waits_for_the_threads_that_the_host_wants_resolved"),
     Feature.OTHERS_CHECKS: ("stories.test_ci", ""),
     Feature.MERGE_KINDS: (EVERYWHERE, "test_a_change_is_merged_by_command_and_deployed"),
+    Feature.LINE: (
+        "stories.test_merge_trains",
+        "test_what_is_asked_to_merge_goes_on_the_train_and_is_deployed_when_it_has_landed",
+    ),
     Feature.FORKS: (EVERYWHERE, "test_a_forks_code_waits_for_somebodys_word_for_that_commit"),
     Feature.APP: ("hosts.github.test_account", ""),
     Feature.SETUP: ("hosts.gitea.test_setup", ""),

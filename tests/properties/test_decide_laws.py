@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.core.decide.decision import decide
+from bot.core.decide.gating import gate_open
 from bot.core.decide.planning import over_quota
 from bot.core.decide.quotas import WINDOW
 from bot.core.effects import PublishCheck, StartRun
@@ -36,6 +37,8 @@ happening = st.one_of(
     st.tuples(st.just("say"), st.just(Verb.MERGE), st.sampled_from(("ann", "bo"))),
     st.tuples(st.just("accept"), login),
     st.tuples(st.just("merge_now"), login),
+    st.tuples(st.just("turn")),
+    st.tuples(st.just("fall")),
     st.tuples(st.just("close"), st.booleans()),
     st.tuples(st.just("draft"), st.booleans()),
     st.tuples(st.just("wait"), st.sampled_from((1, 30, 600, 50000))),
@@ -99,11 +102,13 @@ def a_world(new_world: Any, build: SimpleNamespace, **fields: Any) -> Any:
 
 
 @LAW
-@given(events=story, mode=st.sampled_from((Mode.ENFORCE, Mode.ENFORCE, Mode.COMMENT, Mode.OBSERVE)))
+@given(
+    events=story, mode=st.sampled_from((Mode.ENFORCE, Mode.ENFORCE, Mode.COMMENT, Mode.OBSERVE)), lines=st.booleans()
+)
 def test_in_an_obeying_world_every_story_comes_to_rest(
-    new_world: Any, build: SimpleNamespace, events: list[Any], mode: Mode
+    new_world: Any, build: SimpleNamespace, events: list[Any], mode: Mode, lines: bool
 ) -> None:
-    world = a_world(new_world, build, rules=RepoRules("acme/infra", mode=mode))
+    world = a_world(new_world, build, rules=RepoRules("acme/infra", mode=mode, auto_merge=lines), lines=lines)
     world.settle()
     for event in events:
         happen(world, build, event)
@@ -114,6 +119,22 @@ def test_in_an_obeying_world_every_story_comes_to_rest(
         assert not world.memory.published.checks
     if mode is not Mode.ENFORCE:
         assert not [run for run in world.started if run.kind is RunKind.DEPLOY]
+
+
+@LAW
+@given(events=story)
+def test_nothing_stands_in_the_hosts_line_while_its_gate_is_closed(
+    new_world: Any, build: SimpleNamespace, events: list[Any]
+) -> None:
+    world = a_world(new_world, build, lines=True)
+    world.settle()
+    for event in events:
+        happen(world, build, event)
+        world.settle()
+        snapshot = world.snapshot()
+        assert not snapshot.in_line or gate_open(snapshot)
+        assert not snapshot.in_line or snapshot.change.queued or world.memory.host.read_at is None
+        world.wait(1)
 
 
 @LAW
@@ -178,11 +199,17 @@ def test_never_more_plans_start_within_an_hour_than_the_operator_allows_and_wait
 
 
 @LAW
-@given(events=story, share=st.floats(0, 0.999), refuses=st.booleans(), plans=st.sampled_from((0, 0, 2)))
+@given(
+    events=story,
+    share=st.floats(0, 0.999),
+    refuses=st.booleans(),
+    plans=st.sampled_from((0, 0, 2)),
+    lines=st.booleans(),
+)
 def test_a_decision_stays_the_same_until_the_time_it_names(
-    new_world: Any, build: SimpleNamespace, events: list[Any], share: float, refuses: bool, plans: int
+    new_world: Any, build: SimpleNamespace, events: list[Any], share: float, refuses: bool, plans: int, lines: bool
 ) -> None:
-    world = a_world(new_world, build, refuses=refuses)
+    world = a_world(new_world, build, refuses=refuses, lines=lines)
     world.share = plans
     for event in events:
         happen(world, build, event)

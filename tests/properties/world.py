@@ -11,6 +11,7 @@ from bot.core.decide.decision import decide
 from bot.core.decide.quotas import WINDOW
 from bot.core.effects import (
     Decision,
+    LeaveLine,
     MergeChange,
     PublishCheck,
     PublishComment,
@@ -25,7 +26,7 @@ from bot.core.fold import fold, having_said
 from bot.core.model import ChangeState, Commit, Permission, Review, ReviewState
 from bot.core.people import contributors
 from bot.core.project import Project
-from bot.core.record import CheckConclusion, CheckShown, Intent, IntentState, Memory, Refusal, Verb
+from bot.core.record import CheckConclusion, CheckShown, InLine, Intent, IntentState, Memory, Refusal, Verb
 from bot.core.rules import Environment
 from bot.core.runs import Failure, FailureKind, Holder, PlanResult, Run, RunKind, RunState, Step
 from bot.core.snapshot import MergeFact, Quota, Snapshot, TargetFact
@@ -43,9 +44,15 @@ class World:
     """One change, its runs and its host."""
 
     def __init__(
-        self, build: SimpleNamespace, projects: tuple[Project, ...], *, refuses: bool = False, **fields: Any
+        self,
+        build: SimpleNamespace,
+        projects: tuple[Project, ...],
+        *,
+        refuses: bool = False,
+        lines: bool = False,
+        **fields: Any,
     ) -> None:
-        self.build, self.refuses = build, refuses
+        self.build, self.refuses, self.lines = build, refuses, lines
         affected = tuple(build.an_affected(each) for each in projects or (build.a_project(),))
         self.base = build.a_snapshot(affected=affected, plans=(), **fields)
         self.now: datetime = build.NOW
@@ -151,8 +158,14 @@ class World:
                 published = replace(published, checks=(*others, shown_check))
             case Say():
                 self.memory = having_said(self.memory, effect.key)
+            case MergeChange() if self.lines:
+                self.memory = replace(self.memory, line=InLine(effect.head, self.now, effect.asked_by))
+                self._change(queued=True)
             case MergeChange():
                 self.merge_now(effect.asked_by or "headgate")
+            case LeaveLine():
+                self.memory = replace(self.memory, line=None)
+                self._change(queued=False)
             case PublishDeployment():
                 deployments = {**published.deployments, effect.key: f"1:{effect.state}"}
                 published = replace(published, deployments=deployments)
@@ -218,7 +231,7 @@ class World:
         self.memory = replace(self.memory, selection=replace(chosen, head=head, affected=affected))
         commits = (*self.memory.host.commits, Commit(head, author, author))
         self._host(commits=commits, pushers={**self.memory.host.pushers, head: author}, checks=())
-        self._change(head_sha=head)
+        self._change(head_sha=head, queued=False)
 
     def review(self, login: str, state: ReviewState = ReviewState.APPROVED) -> None:
         if self.change.state is ChangeState.OPEN:
@@ -244,6 +257,17 @@ class World:
         if self.change.state is ChangeState.OPEN:
             self._change(state=ChangeState.MERGED, merged_at=self.now, merged_by=by, merge_sha=self.build.MERGED)
             self.merge = self.build.a_merge_fact()
+
+    def turn(self) -> None:
+        """What stands in line is merged, as its turn has come."""
+        if self.change.queued:
+            self.merge_now("headgate")
+
+    def fall(self) -> None:
+        """What stands in line leaves it unmerged, and the host is asked some time later."""
+        self.wait(20)
+        self._host(read_at=self.now)
+        self._change(queued=False)
 
     def close(self, closed: bool = True) -> None:
         if self.change.state is not ChangeState.MERGED:

@@ -12,6 +12,7 @@ from bot.core.decide.claiming import claim_effects
 from bot.core.decide.deploying import deploy_effects, merge_effects
 from bot.core.decide.gating import gate_effects
 from bot.core.decide.guarding import guard_effects
+from bot.core.decide.lining import line_effects, look_due
 from bot.core.decide.planning import over_quota, plan_effects
 from bot.core.decide.publishing import comment_due, held_until, host_effects
 from bot.core.decide.quotas import spent
@@ -31,6 +32,7 @@ def decide(snapshot: Snapshot) -> Decision:
         *plan_effects(snapshot),
         *gate_effects(snapshot, verdict),
         *merge_effects(snapshot),
+        *line_effects(snapshot),
         *claim_effects(snapshot),
         *deploy_effects(snapshot),
         *tell_effects(snapshot, verdict),
@@ -48,5 +50,7 @@ def _wake_at(snapshot: Snapshot) -> datetime | None:
         times.append(comment_due(snapshot))
     if over_quota(snapshot) and (quota := spent(snapshot)):
         times.append(quota.next_at)
+    if (due := look_due(snapshot.memory)) is not None:
+        times.append(due)
     later = [time for time in times if time > snapshot.now]
     return min(later) if later else None

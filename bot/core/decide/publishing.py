@@ -13,6 +13,7 @@ from bot.core.decide.gating import gate_open
 from bot.core.decide.planning import all_planned, held_by_quota, planned_fingerprints
 from bot.core.effects import (
     HostEffect,
+    LeaveLine,
     MergeChange,
     PublishCheck,
     PublishComment,
@@ -24,7 +25,7 @@ from bot.core.face.address import reaching
 from bot.core.face.checks import Check, gate_check, group_check, plan_check
 from bot.core.face.compose import compose
 from bot.core.face.render import body_digest, render
-from bot.core.face.sayings import approval_dropped, bypassed, deploy_differs, deploy_failed, merge_waits
+from bot.core.face.sayings import approval_dropped, bypassed, deploy_differs, deploy_failed, line_left, merge_waits
 from bot.core.gate import concerned, dropped_reviews
 from bot.core.model import ChangeState
 from bot.core.record import CheckConclusion, FaceShown, Judgement, Request, Verb
@@ -185,6 +186,7 @@ def _sayings(snapshot: Snapshot, verdict: Reason) -> Iterable[HostEffect]:
         *_dropped(snapshot),
         *_stopped_deploys(snapshot),
         *_bypass(snapshot),
+        *_left_line(snapshot),
     ):
         if say.key not in snapshot.memory.said:
             yield Say(say.key, reaching(say.body, slash_commands=snapshot.slash_commands))
@@ -237,6 +239,12 @@ def _bypass(snapshot: Snapshot) -> Iterable[Say]:
         yield Say(f"bypass:{merge.sha}", bypassed(snapshot, merge))
 
 
+def _left_line(snapshot: Snapshot) -> Iterable[Say]:
+    line = snapshot.left_line
+    if line is not None:
+        yield Say(f"left:{line.head[:12]}:{line.gone_at:%Y%m%dT%H%M%S}", line_left(snapshot, line))
+
+
 # -------------------------------------------------------------------------------------- deployments
 
 HOST_STATES = {
@@ -268,14 +276,23 @@ def _deployments(snapshot: Snapshot) -> Iterable[HostEffect]:
 
 
 def _merge(snapshot: Snapshot) -> Iterable[HostEffect]:
-    """Merge when somebody allowed asked for it, or the rules say so, and the gate stands open and was shown so."""
+    """Merge when somebody allowed asked for it, or the rules say so, and the gate stands open and was shown so.
+
+    In a host's own line the merge is still to come: what the gate has closed for is taken out of it. What left it by
+    itself goes there again only when somebody asks.
+    """
     change, rules = snapshot.change, snapshot.rules
-    if change.state is not ChangeState.OPEN or rules.mode is not Mode.ENFORCE or change.draft:
+    if change.state is not ChangeState.OPEN or rules.mode is not Mode.ENFORCE:
         return
-    if not gate_open(snapshot) or not _shown_open(snapshot):
+    if snapshot.in_line:
+        if not gate_open(snapshot):
+            yield LeaveLine(change.head_sha)
+        return
+    if change.draft or not gate_open(snapshot) or not _shown_open(snapshot):
         return
     asked = snapshot.merges_asked(Judgement.OPEN)
-    if asked or (rules.auto_merge and snapshot.selection.affected):
+    by_rule = rules.auto_merge and snapshot.selection.affected and snapshot.left_line is None
+    if asked or by_rule:
         yield MergeChange(change.head_sha, rules.merge_method, asked[0].author if asked else "")
 
 

@@ -24,7 +24,13 @@ def tell_effects(snapshot: Snapshot, verdict: Reason) -> tuple[StateEffect, ...]
     markup."""
     if snapshot.rules.mode is Mode.OBSERVE:
         return ()
-    found = (*_waiting(snapshot, verdict), *_runs(snapshot), *_bypassed(snapshot), *_reminders(snapshot))
+    found = (
+        *_waiting(snapshot, verdict),
+        *_runs(snapshot),
+        *_bypassed(snapshot),
+        *_left(snapshot),
+        *_reminders(snapshot),
+    )
     return tuple(
         replace(tell, title=unmarked(tell.title), body=unmarked(tell.body))
         for tell in found
@@ -83,6 +89,13 @@ def _bypassed(snapshot: Snapshot) -> Iterable[Tell]:
     if merge is not None and not merge.admitted and snapshot.intents:
         body = f"merged by {merge.by or 'somebody'} although {merge.why_not}; nothing was deployed"
         yield Tell(f"bypass:{merge.sha}", "stray", "", _name(snapshot), body)
+
+
+def _left(snapshot: Snapshot) -> Iterable[Tell]:
+    line = snapshot.left_line
+    if line is not None:
+        body = f"left the {snapshot.line} without being merged: {line.why}"
+        yield Tell(f"left:{line.head[:12]}:{line.gone_at:%Y%m%dT%H%M%S}", "waiting", "", _name(snapshot), body)
 
 
 # ---------------------------------------------------------------------------------------- reminders

@@ -65,9 +65,7 @@ def _headline(snapshot: Snapshot, verdict: Reason) -> str:
     if verdict.status is Status.DENIED:
         return f"⛔ {plain_keeping_code(blockers[0].text)}{_and_more(len(blockers))}"
     if gate_open(snapshot) or verdict.status is Status.APPROVED:
-        return (
-            "✅ Ready to merge" if not _approved(verdict) else f"✅ Approved by {_approved(verdict)}: ready to merge"
-        )
+        return _open_headline(snapshot, _approved(verdict))
     people = [reason for reason in blockers if reason.rule.startswith("approvals.")]
     if people and unknown_hands(snapshot):
         return "⏸ Waiting for a push by somebody the host knows"
@@ -77,6 +75,14 @@ def _headline(snapshot: Snapshot, verdict: Reason) -> str:
         many = f"{have[2]} approvals, has {have[0]}" if have[2] != "1" else "1 approval"
         return f"⏸ Waiting for {many}{rest}"
     return f"⏸ {plain_keeping_code(blockers[0].text)}{_and_more(len(blockers))}" if blockers else "⏸ Waiting"
+
+
+def _open_headline(snapshot: Snapshot, approved: str) -> str:
+    """The gate is open: what is left is the merge."""
+    if snapshot.left_line is not None:
+        return f"⚠ It left the {snapshot.line} without being merged: {plain(snapshot.left_line.why)}"
+    left = f"on the {snapshot.line}" if snapshot.in_line else "ready to merge"
+    return f"✅ Approved by {approved}: {left}" if approved else f"✅ {left[0].upper()}{left[1:]}"
 
 
 def _they(count: int) -> str:
@@ -296,6 +302,10 @@ def _next(snapshot: Snapshot, verdict: Reason) -> str:
 
 def _merging(snapshot: Snapshot) -> str:
     """What is left to do once the gate is open. Where no check can be required, only we may merge."""
+    if snapshot.in_line:
+        return f"nothing: it is merged when its turn on the {snapshot.line} comes; `/hold` takes it off"
+    if snapshot.left_line is not None:
+        return f"see what its pipeline there says; `/merge` puts it on the {snapshot.line} again"
     if snapshot.required_by_name or snapshot.rules.mode is not Mode.ENFORCE:
         return "merge, or say `/merge`"
     if snapshot.rules.auto_merge:

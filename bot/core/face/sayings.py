@@ -12,7 +12,7 @@ from bot.core.face.markdown import code, plain
 from bot.core.face.words import both, either
 from bot.core.model import Review
 from bot.core.people import eligible, faces_before
-from bot.core.record import MergeRecord, Request
+from bot.core.record import InLine, MergeRecord, Request
 from bot.core.snapshot import Snapshot
 from bot.core.verdict import Reason
 
@@ -57,6 +57,15 @@ def merge_waits(verdict: Reason, request: Request) -> str:
     return (
         f"@{request.author}: not yet: {why}.{who} `headgate/gate` will turn green by itself and, since you asked, "
         "I will merge then. `/hold` stops that."
+    )
+
+
+def line_left(snapshot: Snapshot, line: InLine) -> str:
+    """To who asked for the merge: it left the host's line of merges, and nobody puts it there again by himself."""
+    who = line.asked_by or snapshot.change.author
+    return (
+        f"@{who}: this left the {snapshot.line} without being merged: {plain(line.why)}. Nothing of it was deployed. "
+        f"When what was in the way is gone, `/merge` puts it on the {snapshot.line} again; a push begins anew."
     )
 
 

@@ -23,6 +23,7 @@ FEATURES: Final[Mapping[Feature, Answer]] = {
     Feature.SLASH_COMMANDS: yes(),
     Feature.HEAD_GUARD: yes(),
     Feature.MERGE_KINDS: yes(),
+    Feature.LINE: no("there is none"),
     Feature.DEPLOYMENTS: no("the comment and chat tell"),
     Feature.FORKS: yes(),
     Feature.BUDGET: no("it has no limit of its own"),

@@ -23,6 +23,7 @@ FEATURES: Final[Mapping[Feature, Answer]] = {
     Feature.SLASH_COMMANDS: yes(),
     Feature.HEAD_GUARD: yes(),
     Feature.MERGE_KINDS: yes(),
+    Feature.LINE: yes("the merge queue is answered for its own commit; people put changes there"),
     Feature.DEPLOYMENTS: yes(),
     Feature.FORKS: yes(),
     Feature.BUDGET: yes(),

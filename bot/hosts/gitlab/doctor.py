@@ -36,6 +36,8 @@ class Doctor:
         yield Finding(Level.OK, repo.path, f"{login} can read it")
         yield from renamed(repo, str(shown.get("path_with_namespace") or repo.path))
         yield from self._rights(repo, shown)
+        if shown.get("merge_trains_enabled") is True:
+            yield Finding(Level.OK, repo.path, "merge trains are on: what is merged goes there")
         for branch in wanted.branches or (str(shown.get("default_branch") or "main"),):
             if wanted.checks:
                 yield self._gate(repo, branch)

@@ -25,6 +25,7 @@ FEATURES: Final[Mapping[Feature, Answer]] = {
     ),
     Feature.HEAD_GUARD: yes(),
     Feature.MERGE_KINDS: yes("merge commit or fast-forward is the project's own setting"),
+    Feature.LINE: yes("merge trains, where the project has them on: put there, taken off when the gate closes"),
     Feature.DEPLOYMENTS: yes(),
     Feature.FORKS: yes(),
     Feature.BUDGET: yes(),

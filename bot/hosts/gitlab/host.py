@@ -11,6 +11,7 @@ from bot.core.model import ChangeRef, HostFacts, Permission, RepoRef
 from bot.hosts.gitlab.client import Client
 from bot.hosts.gitlab.doctor import Doctor
 from bot.hosts.gitlab.inbox import Webhooks
+from bot.hosts.gitlab.merging import Merging
 from bot.hosts.gitlab.reads import Reads
 from bot.hosts.gitlab.reports import COMMENT_LIMIT, Reports
 from bot.hosts.gitlab.settings import GitLabSettings
@@ -28,6 +29,7 @@ class GitLab:
         self._webhooks = Webhooks(settings)
         self._reads = Reads(self._client, settings, clock)
         self._reports = Reports(self._reads, clock)
+        self._merging = Merging(self._reads)
         self._setup = Setup(settings, self._reads)
 
     # -------------------------------------------------------------------------------------------- inbox
@@ -105,6 +107,7 @@ class GitLab:
             rich_checks=False,
             slash_commands=False,
             mark="!",
+            line="merge train",
         )
 
     def put_comment(self, ref: ChangeRef, comment_id: str, body: str) -> str:
@@ -120,8 +123,12 @@ class GitLab:
         self._reports.set_check(repo, check)
 
     def merge(self, ref: ChangeRef, head_sha: str, method: str, message: str) -> MergeOutcome:
-        """Merge if the head still is ``head_sha``."""
-        return self._reports.merge(ref, head_sha, method, message)
+        """Merge if the head still is ``head_sha``; where the project has merge trains, by way of one."""
+        return self._merging.merge(ref, head_sha, method, message)
+
+    def leave_line(self, ref: ChangeRef) -> None:
+        """Take it off its merge train."""
+        self._merging.leave_line(ref)
 
     def set_deployment(
         self, repo: RepoRef, deployment_id: str, sha: str, environment: str, state: str, url: str, description: str

@@ -16,6 +16,7 @@ from bot.core.model import (
     Commit,
     HostCheck,
     HostHold,
+    LeftLine,
     Mergeable,
     Permission,
     RepoRef,
@@ -66,6 +67,14 @@ BOT: Final = re.compile(r"(project|group)_\d+_bot(_[0-9a-f]+)?|service_account_.
 """Accounts of access tokens and services, by the names GitLab gives them."""
 
 
+_OFF: Final = re.compile(
+    r"(?:removed this merge request from the merge train|(?:aborted|cancelled|canceled) automatic add to merge train)"
+    r"(?: because (?P<why>.*))?",
+    re.DOTALL,
+)
+"""https://docs.gitlab.com/ci/pipelines/merge_trains/#merge-request-dropped-from-the-merge-train"""
+
+
 def moment(text: object) -> datetime | None:
     """``2026-01-02T03:04:05.678Z``, or as older webhooks say it: ``2026-01-02 03:04:05 UTC``."""
     return fields.moment(text.removesuffix(" UTC") if isinstance(text, str) else text)
@@ -109,7 +118,27 @@ def change(ref: ChangeRef, data: Mapping[str, Any], head_repo: RepoRef | None) -
         merge_sha=_merge_sha(data) if merged else "",
         locked=data.get("discussion_locked") is True,
         held=_held(data),
+        queued=queued(data),
     )
+
+
+def queued(data: Mapping[str, Any]) -> bool:
+    """It is on a merge train or to go there, or waits for its checks; a locked one is being merged at this moment."""
+    return data.get("state") == "locked" or (
+        data.get("state") == "opened" and data.get("merge_when_pipeline_succeeds") is True
+    )
+
+
+def left_line(notes: Iterable[Mapping[str, Any]]) -> LeftLine | None:
+    """How it last left its merge train, by GitLab's own notes, oldest first; whoever takes it off gives no reason."""
+    found = None
+    for note in notes:
+        said = _OFF.match(str(note.get("body") or "")) if note.get("system") is True else None
+        at = moment(note.get("created_at"))
+        if said is not None and at is not None:
+            why = said["why"] or f"{username(note.get('author')) or 'somebody'} took it off"
+            found = LeftLine(at, why.partition(" [Learn more]")[0].strip().rstrip(".")[:300])
+    return found
 
 
 def _held(data: Mapping[str, Any]) -> tuple[HostHold, ...]:

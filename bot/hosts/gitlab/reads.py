@@ -87,6 +87,7 @@ class Reads:
             permissions=self._permissions_for(change, reviews, comments, known),
             pushers=self._pushers(change, known),
             complete=whole_notes and whole_commits and whole_checks,
+            left_line=parse.left_line(notes),
         )
 
     def _learn(self, change: Change, data: Mapping[str, Any]) -> None:

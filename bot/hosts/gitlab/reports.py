@@ -1,4 +1,4 @@
-"""What we write on GitLab: notes, statuses, deployments, the merge."""
+"""What we write on GitLab: notes, statuses, deployments."""
 
 from __future__ import annotations
 
@@ -12,17 +12,14 @@ from bot.core.errors import HostBusy, HostDenied, HostGone, HostUnclear
 from bot.core.model import ChangeRef, RepoRef
 from bot.core.record import CheckConclusion
 from bot.hosts.answers import known_id, made_id
-from bot.hosts.calling import Answer
 from bot.hosts.cutting import at_word
-from bot.hosts.gitlab.parse import COMPUTING, CONFLICTS
 from bot.hosts.gitlab.reads import Reads
 from bot.hosts.remembering import Aging, Last
-from bot.ports import CheckToSet, MergeOutcome
+from bot.ports import CheckToSet
 
 COMMENT_LIMIT: Final = 200_000
 """Characters; our own bound. GitLab takes a million, and its pages become slow long before."""
 FIELD_LIMIT: Final = 255
-TITLE_LIMIT: Final = 250
 SAME_SECONDS: Final = 300.0
 """How long a status that we set is trusted to stand as it was set."""
 
@@ -121,46 +118,6 @@ class Reports:
         if best is not None:
             return {"pipeline_id": best["id"], "ref": best.get("ref")}
         return {"ref": ref} if ref else {}
-
-    # -------------------------------------------------------------------------------------------- merge
-
-    def merge(self, ref: ChangeRef, head_sha: str, method: str, message: str) -> MergeOutcome:
-        """Merge if the head still is ``head_sha``. HostDenied carries what GitLab has against it.
-
-        Whether a merge makes a merge commit or moves the branch forward is the project's own setting; ``squash`` is
-        asked for. https://docs.gitlab.com/api/merge_requests/#merge-a-merge-request
-        """
-        title, _, rest = message.partition("\n")
-        text = at_word(title, TITLE_LIMIT) + (f"\n\n{rest.strip()}" if rest.strip() else "")
-        body: dict[str, Any] = {"sha": head_sha, "squash": method == "squash"}
-        if title.strip():
-            body["squash_commit_message" if method == "squash" else "merge_commit_message"] = text
-        path = f"{self._reads.at(ref.repo)}/merge_requests/{ref.number}"
-        answer = self._client.send("PUT", f"{path}/merge", body, expect=(401, 405, 406, 409, 422))
-        if answer.status == 401:
-            raise HostDenied("our account may not merge into this branch")
-        if answer.status == 409:
-            return MergeOutcome.HEAD_MOVED
-        if answer.status in (405, 406, 422):
-            return self._refused(path, answer)
-        state = (answer.data or {}).get("state") if isinstance(answer.data, dict) else None
-        if state != "merged":
-            raise HostUnclear(f"the merge was taken, and the change is {state or 'nobody knows what'}")
-        return MergeOutcome.MERGED
-
-    def _refused(self, path: str, answer: Answer) -> MergeOutcome:
-        """GitLab refuses in one word whatever stands against a merge; the change itself says what it is."""
-        data = self._client.get(path)
-        status = str(data.get("detailed_merge_status") or "")
-        if data.get("state") == "merged":
-            return MergeOutcome.MERGED
-        if data.get("state") != "opened" or status in CONFLICTS or data.get("has_conflicts") is True:
-            return MergeOutcome.NOT_MERGEABLE
-        if status in COMPUTING or (status == "mergeable" and answer.status != 422):
-            raise HostBusy("the host still looks whether this can be merged", 5.0)
-        if status == "draft_status":
-            return MergeOutcome.NOT_MERGEABLE
-        raise HostDenied(f"it says {status.replace('_', ' ')}: {answer.said}")
 
     # -------------------------------------------------------------------------------------- deployments
 

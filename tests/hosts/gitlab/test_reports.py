@@ -1,14 +1,13 @@
-"""What we write on GitLab: statuses in the pipeline that is there, words that order nothing, merges it may refuse."""
+"""What we write on GitLab: statuses in the pipeline that is there, words that order nothing."""
 
 from __future__ import annotations
 
 import pytest
 from hosts.gitlab.conftest import Lab
 
-from bot.core.errors import HostDenied
 from bot.core.record import CheckConclusion
 from bot.hosts.gitlab.reports import without_orders
-from bot.ports import CheckToSet, MergeOutcome
+from bot.ports import CheckToSet
 
 
 def check(sha: str, conclusion: CheckConclusion, name: str = "headgate/gate", said: str = "waits") -> CheckToSet:
@@ -57,27 +56,3 @@ def test_no_line_of_ours_is_carried_out_as_an_order(lab: Lab, order: str) -> Non
 def test_only_the_beginning_of_a_line_is_touched() -> None:
     assert without_orders("a /merge b\n`/plan`") == "a /merge b\n`/plan`"
     assert "\n/merge" not in without_orders("a\n/merge\n\t/approve")
-
-
-def test_a_draft_is_not_merged_and_somebody_elses_rule_is_told(lab: Lab) -> None:
-    draft = lab.open("draft", draft=True)
-    assert lab.host.merge(lab.ref(draft), draft.head_sha, "merge", "T") is MergeOutcome.NOT_MERGEABLE
-    pull = lab.open("other")
-    pull.request_changes("bo")
-    with pytest.raises(HostDenied, match="requested changes"):
-        lab.host.merge(lab.ref(pull), pull.head_sha, "merge", "T")
-
-
-def test_who_may_not_merge_into_the_branch_is_denied(lab: Lab) -> None:
-    pull = lab.open()
-    lab.project().protectedbranches.create({"name": "main", "merge_access_level": 0, "push_access_level": 0})
-    with pytest.raises(HostDenied, match="may not merge"):
-        lab.host.merge(lab.ref(pull), pull.head_sha, "merge", "T")
-
-
-def test_a_squash_is_asked_for_and_its_commit_is_the_changes(lab: Lab) -> None:
-    pull = lab.open()
-    lab.story.commit("topic", {"more.txt": "2\n"}, "dee")
-    assert lab.host.merge(lab.ref(pull), pull.head_sha, "squash", "Both\n\nof them") is MergeOutcome.MERGED
-    change = lab.host.change(lab.ref(pull), known=None, checks=False).change
-    assert lab.host.changes_of_commit(lab.repo, change.merge_sha) == (pull.number,)

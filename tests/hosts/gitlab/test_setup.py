@@ -100,3 +100,12 @@ def test_without_a_licence_maintainers_merge_and_doctor_names_those_beside_us(tm
     (finding,) = (each for each in host.examine(repo, wanted) if "main" in each.subject)
     assert finding.level is Level.WARNING and "mae" in finding.text and "hg-bot" not in finding.text
     forge.stop()
+
+
+def test_doctor_says_whether_merges_go_by_train(lab: Lab) -> None:
+    def said() -> bool:
+        return any("merge trains are on" in each.text for each in lab.host.examine(lab.repo, WANTED))
+
+    assert not said()
+    lab.story.settings.trains = True
+    assert said()

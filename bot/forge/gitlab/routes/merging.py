@@ -49,6 +49,8 @@ def _wish(call: Call, pull: Pull) -> merging.MergeWish:
 def cancel(call: Call, iid: int) -> Result:
     """``POST …/cancel_merge_when_pipeline_succeeds``."""
     pull = call.pull(iid)
+    if call.actor.login != pull.author and not may_merge(call.state, call.repo, call.actor, pull.base_ref):
+        raise Declined(401, "401 Unauthorized")
     if pull.waiting_merge is None:
         raise Declined(406, "406 Not Acceptable")
     waiting.cancel(call.state, call.repo, call.actor, pull)
@@ -81,7 +83,9 @@ def add_to_train(call: Call, iid: int) -> Result:
     if not may_merge(call.state, call.repo, call.actor, pull.base_ref):
         raise Declined(401, "401 Unauthorized")
     later = bool(call.flag("auto_merge")) or bool(call.flag("when_pipeline_succeeds"))
-    if pull.waiting_merge is None:
+    if (
+        pull.waiting_merge is None and pull.null_reads == 0
+    ):  # while it still looks, it takes the order and does nothing
         _board(call, pull, later=later)
     call.state.settle_waiting()
     boarded = pull.waiting_merge is None or pull.waiting_merge.car is not None
