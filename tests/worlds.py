@@ -151,7 +151,8 @@ class World:
 
     def __init__(self, tmp: Path, *, mode: str = "enforce", approvals: int = 1, rules: str = "", prod: str = "",
                  config: str = CONFIG, files: dict[str, str] | None = None,
-                 operator: str = GATED, host: str = "github", hours: Hours | None = None) -> None:  # fmt: skip
+                 operator: str = GATED, host: str = "github", hours: Hours | None = None,
+                 own_group: bool = False) -> None:  # fmt: skip
         self.hours = hours or Hours()
         self.text = config
         self.lay_out(tmp)
@@ -161,7 +162,7 @@ class World:
         for login in ("dee", "bo", "cy", "ann", "eve"):
             self.forge.add_user(login)
         token = self.forge.add_user("acme-bot")
-        self.forge.add_org("acme")
+        self.forge.add_org("acme", owners=("acme-bot",) * own_group)
         people = {"dee": "write", "bo": "write", "cy": "write", "ann": "admin", "eve": "read", "acme-bot": "admin"}
         self.repo: RepoStory = self.forge.create_repo(
             "acme/infra", files={**FILES, ".headgate.yaml": config, **(files or {})}, permissions=people
@@ -245,6 +246,11 @@ class World:
             if not self.work():
                 return
         raise AssertionError("the world does not come to rest")
+
+    def comes(self, wanted: Callable[[], bool]) -> bool:
+        """Whether it comes true by what Headgate is told."""
+        self.settle()
+        return wanted()
 
     def until(self, wanted: Callable[[], bool], *, seconds: float = 15, steps: int = 200) -> bool:
         """Let time pass, some seconds at once, until it comes true."""

@@ -1,19 +1,23 @@
-"""``headgate setup``: a repository's webhook and branch protection; shown first, done only when asked to."""
+"""``headgate setup``: webhook and branch protection of a repository, or of all of a group; shown first, done only
+when asked to."""
 
 from __future__ import annotations
 
+import sys
+from dataclasses import dataclass, replace
 from typing import cast
 
 import click
 
 from bot.cli.new_app import NewAppWanted, run
 from bot.cli.options import config_option
-from bot.core.config.server import rules_for
+from bot.core.config.server import looked_after, rules_for
 from bot.core.decide.publishing import GATE
+from bot.core.errors import HostDenied, HostGone
 from bot.core.model import RepoRef
 from bot.core.rules import Mode
 from bot.hosts.github.settings import from_operator
-from bot.hosts.setup import Finding, SetsUp, Wanted, apply
+from bot.hosts.setup import Finding, SetsUp, SetupStep, Wanted, apply
 from bot.ports import Host
 from bot.wiring import Wiring, config_path
 
@@ -22,20 +26,56 @@ from bot.wiring import Wiring, config_path
 @config_option
 @click.argument("host")
 @click.argument("repo", metavar="OWNER/NAME", default="")
+@click.option("--group", default="", help="One webhook for a whole group or organisation, and all its branches.")
 @click.option("--app", is_flag=True, help="Register a GitHub App instead: one click in the browser.")
 @click.option("--owner", default="", help="With --app: the organisation that it is to belong to.")
 @click.option("--name", default="headgate", help="With --app: what it is called; unique on GitHub.")
 @click.option("--yes", is_flag=True, help="Do it without asking.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be changed.")
-def command(config: str, host: str, repo: str, app: bool, owner: str, name: str, yes: bool, dry_run: bool) -> None:
-    """Set up OWNER/NAME on HOST (a name of the settings). A second run changes nothing."""
+def command(config: str, host: str, repo: str, group: str, app: bool, owner: str, name: str, yes: bool,
+            dry_run: bool) -> None:  # fmt: skip
+    """Set up OWNER/NAME or a whole --group on HOST (a name of the settings). A second run changes nothing."""
     wiring = Wiring(config_path(config))
     found = wiring.hosts().get(host)
     if found is None:
         raise click.UsageError(f"no host is called {host!r}; there are: {', '.join(wiring.settings.hosts)}")
+    if sum(map(bool, (repo, group, app))) > 1:
+        raise click.UsageError("OWNER/NAME, --group and --app each stand alone")
     if app:
         _register(wiring, host, owner, name, dry_run=dry_run)
         return
+    planned = _of_group(wiring, host, found, group) if group else _of_repository(wiring, host, found, repo)
+    _take(planned, yes=yes, dry_run=dry_run)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Steps, and what stands in the way of others, in words."""
+
+    steps: tuple[SetupStep, ...]
+    refused: tuple[str, ...] = ()
+
+
+def _take(planned: Planned, *, yes: bool, dry_run: bool) -> None:
+    """Show the steps and take them, if somebody says so. Exit code 1 when something stood in the way."""
+    for step in planned.steps:
+        click.echo(str(step))
+    for line in planned.refused:
+        click.echo(f"! {line}")
+    left = [step for step in planned.steps if not step.done]
+    if not left:
+        click.echo("nothing else to change" if planned.refused else "everything is set up; nothing to change")
+    elif dry_run:
+        click.echo(f"{len(left)} to change; nothing was done (--dry-run)")
+    else:
+        if not yes:
+            click.confirm(f"change {len(left)}?", abort=True)
+        click.echo(f"{apply(planned.steps)} changed")
+    if planned.refused:
+        sys.exit(1)
+
+
+def _of_repository(wiring: Wiring, host: str, found: Host, repo: str) -> Planned:
     if repo.count("/") < 1 or repo.startswith("/") or repo.endswith("/"):
         raise click.UsageError(f"not a repository: {repo!r} (wanted OWNER/NAME)")
     ref = RepoRef(host, repo)
@@ -45,18 +85,31 @@ def command(config: str, host: str, repo: str, app: bool, owner: str, name: str,
     steps = _sets_up(found).plan_setup(ref, wanted_of(wiring, host, ref))
     if rules.mode is not Mode.ENFORCE:
         click.echo(f"mode is {rules.mode.value}: nothing is required of its branches before it is enforce")
-    for step in steps:
-        click.echo(str(step))
-    left = [step for step in steps if not step.done]
-    if not left:
-        click.echo("everything is set up; nothing to change")
-        return
-    if dry_run:
-        click.echo(f"{len(left)} to change; nothing was done (--dry-run)")
-        return
-    if not yes:
-        click.confirm(f"change {len(left)}?", abort=True)
-    click.echo(f"{apply(steps)} changed")
+    return Planned(steps)
+
+
+def _of_group(wiring: Wiring, host: str, found: Host, group: str) -> Planned:
+    """One webhook for all, then what each repository that is looked after needs besides."""
+    group = group.strip("/")
+    shown = looked_after(wiring.settings, host, found.repositories())
+    below = [repo for repo in shown if repo.path.lower().startswith(f"{group.lower()}/")]
+    if not below:
+        text = "no entry of `repositories` matches one that our account has a part in"
+        raise click.UsageError(f"no repository of {group!r} is looked after: {text}")
+    steps, refused = list[SetupStep](), list[str]()
+    if url := wanted_of(wiring, host, below[0]).url:
+        steps += _sets_up(found).plan_group(group, url)
+    else:
+        click.echo("no webhook is wanted: `listen.public_url` is not set, so the host is polled")
+    for repo in below:
+        wanted = replace(wanted_of(wiring, host, repo), url="")
+        try:
+            each = _sets_up(found).plan_setup(repo, wanted) if wanted.checks else ()
+        except (HostDenied, HostGone) as error:
+            refused.append(f"{repo.path}: {error}")
+            continue
+        steps += [replace(step, what=f"{repo.path}: {step.what}") for step in each]
+    return Planned(tuple(steps), tuple(refused))
 
 
 def _register(wiring: Wiring, host: str, owner: str, name: str, *, dry_run: bool) -> None:

@@ -242,14 +242,6 @@ def _couriers(state: State) -> list[Courier]:
     return [audience for audience in state.audiences if isinstance(audience, Courier)]
 
 
-def find_hook(repo: Repo, hook_id: int) -> Hook:
-    """A hook by id. Raises Refused when there is none."""
-    found = repo.hooks.get(hook_id)
-    if found is None:
-        raise Refused("Not Found", Refusal.NOT_FOUND)
-    return found
-
-
 def find_delivery(hook: Hook, delivery_id: int) -> Delivery:
     """A delivery by id. Raises Refused when there is none."""
     for delivery in hook.deliveries:

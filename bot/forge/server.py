@@ -145,8 +145,8 @@ class Forge:
 
     def add_shared_hook(self, path: str, url: str, secret: str = "") -> Hook:
         """Let an address hear of every repository below a group, or with an empty path of all there are."""
-        sender = next(one for one in reversed(SENDERS) if one.name.startswith(self.state.face))
-        face = sender if not path else FACES[self.state.face]
+        own = FACES[self.state.face]
+        face = own if path else next((one for one in SENDERS if one.name == f"{own.name}-system"), own)
         with self.state.lock:
             shelf = self.state.shared_hooks.setdefault(path, {})
             return place_hook(self.state, shelf, path, url, secret, face.events, face=face.name)

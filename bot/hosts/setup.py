@@ -81,6 +81,10 @@ class SetsUp(Protocol):
         """What is to be done, and what is done already; changes nothing. Raises HostError."""
         ...
 
+    def plan_group(self, group: str, url: str) -> tuple[SetupStep, ...]:
+        """The same for one webhook of a group or organisation, which tells of all its repositories."""
+        ...
+
     def examine(self, repo: RepoRef, wanted: Wanted) -> tuple[Finding, ...]:
         """What stands in the way of working well; changes nothing. Raises HostBusy at most."""
         ...

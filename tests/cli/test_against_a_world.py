@@ -233,6 +233,23 @@ def test_setup_of_a_repository_that_no_entry_matches_is_wrong_usage(run: Run, wo
     assert "no entry of `repositories` matches it" in result.output
 
 
+def test_setup_of_a_group_goes_on_past_a_repository_it_may_not_administer_and_says_so(run: Run, world: Any) -> None:
+    world.forge.create_repo("acme/web", {"a": "1"}, {"acme-bot": "write"})
+    text = world.config.read_text().replace("match: github/acme/infra", 'match: "github/acme/*"')
+    world.config.write_text(text)
+
+    result = run("setup", "github", "--group", "acme", "--dry-run", "--config", world.config)
+    assert result.exit_code == 1
+    assert "= acme/infra: main requires headgate/gate" in result.output
+    assert "! acme/web: " in result.output and "needs the admin role" in result.output
+    assert "the host is polled" in result.output and "nothing else to change" in result.output
+
+
+@pytest.mark.parametrize("words", [("--group", "acne"), ("acme/infra", "--group", "acme"), ("--app", "--group", "a")])
+def test_setup_of_a_group_that_cannot_be_is_wrong_usage(run: Run, world: Any, words: tuple[str, ...]) -> None:
+    assert run("setup", "github", *words, "--config", world.config).exit_code == 2
+
+
 @pytest.mark.parametrize(("host", "repo"), [("gitbub", "acme/infra"), ("github", "infra"), ("github", "/infra")])
 def test_setup_of_what_cannot_be_is_wrong_usage(run: Run, world: Any, host: str, repo: str) -> None:
     assert run("setup", host, repo, "--config", world.config).exit_code == 2

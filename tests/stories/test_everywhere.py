@@ -298,3 +298,35 @@ def test_setup_shows_what_it_would_change_changes_just_that_and_nothing_the_seco
     done = world.writes()
     assert said("--yes")[-1] == "everything is set up; nothing to change"
     assert world.writes() == done
+
+
+def test_one_webhook_of_a_group_is_set_up_once_and_tells_of_its_repositories(open_world: Callable[..., Any]) -> None:
+    world = open_world(own_group=True)
+    if world.kind != "gitea":
+        world.forge.state.repo(world.repo_ref.path).hooks.clear()
+    public = f"http://127.0.0.1:{world._web.server_port}"
+    world.config.write_text(world.config.read_text().replace("pages:", f'public_url: "{public}", pages:'))
+    group = world.repo_ref.path.partition("/")[0]
+    words = ["setup", world.repo_ref.host, "--group", group, "--config", str(world.config)]
+
+    def said(*more: str) -> list[str]:
+        result = CliRunner().invoke(cli, [*words, *more])
+        assert result.exit_code == 0, result.output
+        return list(result.output.splitlines())
+
+    before = world.writes()
+    shown = said("--dry-run")
+    assert world.writes() == before, "nothing was done"
+    (change,) = (each for each in shown if each.startswith("+"))
+    assert re.fullmatch(rf"\+ webhook of the (group|organisation) {group} to {public}/webhooks/{world.kind}", change)
+    assert any(each.startswith(f"= {world.repo_ref.path}: main") for each in shown)
+    assert said("--yes")[: len(shown) - 1] == shown[:-1], "what is done is what was shown"
+    done = world.writes()
+    assert done > before
+    assert said("--yes")[-1] == "everything is set up; nothing to change"
+    alone = CliRunner().invoke(cli, ["setup", world.repo_ref.host, world.repo_ref.path, *words[4:], "--yes"])
+    assert "everything is set up; nothing to change" in alone.output, "its repositories need none of their own"
+    assert world.writes() == done
+
+    pull = world.opened({"prod/web/wanted": "a=2\n"})
+    assert world.comes(lambda: world.gate(pull) == "pending")

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from flask import Blueprint, Response, jsonify, redirect, request
 
+from bot.forge.github import installing
 from bot.forge.github.shapes import people
 from bot.forge.model import AccountKind, App
 from bot.forge.state import State
@@ -70,6 +71,10 @@ def _registered(state: State, asked: _Pending) -> dict[str, Any]:
     permissions = dict(asked.wish.get("default_permissions") or {})
     events = tuple(asked.wish.get("default_events") or ())
     made = App(state.new_id(), slug, asked.owner, bot.login, public, state.now(), permissions, events)
+    hook = asked.wish.get("hook_attributes") or {}
+    secret = secrets.token_hex(20) if hook else ""
+    if hook:
+        installing.hear(state, made, str(hook.get("url")), secret, events)
     state.apps[made.id] = made
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
@@ -77,6 +82,6 @@ def _registered(state: State, asked: _Pending) -> dict[str, Any]:
     return people.app(state, made) | {
         "client_id": f"Iv1.{secrets.token_hex(8)}",
         "client_secret": secrets.token_hex(20),
-        "webhook_secret": secrets.token_hex(20) if asked.wish.get("hook_attributes") else None,
+        "webhook_secret": secret or None,
         "pem": private.decode(),
     }

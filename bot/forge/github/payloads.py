@@ -21,7 +21,9 @@ _COMMITS_SHOWN = 2048
 
 def headers(state: State, hook: Hook, delivery: Delivery) -> dict[str, str]:
     """The headers of one delivery; the signature is over the very bytes that are sent."""
-    return _headers(hook, delivery, "repository", state.repos[hook.repo].id)
+    if hook.repo in state.repos:
+        return _headers(hook, delivery, "repository", state.repos[hook.repo].id)
+    return _headers(hook, delivery, "organization", state.accounts[hook.repo].id)
 
 
 def app_headers(state: State, hook: Hook, delivery: Delivery) -> dict[str, str]:
@@ -66,7 +68,8 @@ def render(state: State, happening: Happening) -> Letter | None:
 
 def _ping(state: State, happening: Happening) -> Letter:
     hook: Hook = happening.subject
-    shape = repository.hook(state, happening.repo, hook)
+    url = f"{repository.repo_url(state, happening.repo)}/hooks/{hook.id}"
+    shape = repository.hook(url, hook, of_repository=True)
     return "ping", {"zen": "Nothing flows in but through the gate.", "hook_id": hook.id, "hook": shape}
 
 

@@ -92,12 +92,12 @@ class Doctor:
     def _webhook(self, repo: RepoRef, url: str) -> Finding:
         remedy = f"headgate setup {repo.host} {repo.path}"
         try:
-            hook = self._setup.find_hook(repo, url)
+            found = self._setup.find_hook(repo, url)
         except HostDenied as error:
             return Finding(Level.WARNING, repo.path, str(error), "Look in its settings, or rely on polling.")
-        if hook is None:
+        if found.hook is None:
             return Finding(Level.PROBLEM, repo.path, f"no webhook goes to {url}", remedy)
-        wrong = "; ".join(wrong_with(hook))
+        wrong = "; ".join(wrong_with(found.hook))
         if wrong:
-            return Finding(Level.PROBLEM, repo.path, f"the webhook to {url}: {wrong}", remedy)
-        return Finding(Level.OK, repo.path, f"webhook to {url}; the server tells nobody what became of deliveries")
+            return Finding(Level.PROBLEM, repo.path, f"the {found.named(url)}: {wrong}", remedy)
+        return Finding(Level.OK, repo.path, f"{found.named(url)}; the server tells nobody what became of deliveries")

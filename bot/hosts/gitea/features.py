@@ -29,5 +29,5 @@ FEATURES: Final[Mapping[Feature, Answer]] = {
     Feature.BUDGET: no("it has no limit of its own"),
     Feature.FREE_REPEATS: no(),
     Feature.APP: no("an access token of a person"),
-    Feature.SETUP: yes(),
+    Feature.SETUP: yes("repositories and organisations"),
 }

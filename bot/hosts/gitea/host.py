@@ -136,6 +136,10 @@ class Gitea:
         """Webhook and required statuses: what is to be done, and what is done already. Raises HostError."""
         return self._setup.plan(repo, wanted)
 
+    def plan_group(self, group: str, url: str) -> tuple[SetupStep, ...]:
+        """One webhook for all repositories of a group: what is to be done, or is done already. Raises HostError."""
+        return self._setup.plan_group(group, url)
+
     def examine(self, repo: RepoRef, wanted: Wanted) -> tuple[Finding, ...]:
         """What stands in the way of working well there. Raises HostBusy at most."""
         return Doctor(self._reads, self._setup, polled=self._settings.polled).examine(repo, wanted)

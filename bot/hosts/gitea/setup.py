@@ -14,6 +14,7 @@ from bot.hosts.gitea.inbox import EVENTS
 from bot.hosts.gitea.protection import absent, new_rule, required, rule_of, with_checks
 from bot.hosts.gitea.reads import Reads
 from bot.hosts.gitea.settings import GiteaSettings
+from bot.hosts.keeping import Hooks, Kept, kept
 from bot.hosts.setup import SetupStep, Wanted
 from bot.hosts.signing import readable
 
@@ -33,21 +34,29 @@ class Setup:
     def plan(self, repo: RepoRef, wanted: Wanted) -> tuple[SetupStep, ...]:
         """What is to be done, and what is done already; changes nothing."""
         branches = wanted.branches or (self._reads.default_branch(repo),)
-        steps = [self._webhook(repo, wanted.url)] if wanted.url else []
+        steps = [self._webhook(self.find_hook(repo, wanted.url), wanted.url)] if wanted.url else []
         return (*steps, *(self._protect(repo, branch, wanted.checks) for branch in branches if wanted.checks))
+
+    def plan_group(self, group: str, url: str) -> tuple[SetupStep, ...]:
+        """One webhook for all repositories of an organisation."""
+        try:
+            found = kept([_of_organisation(group)], self._hooks, _address, url)
+        except (HostGone, HostDenied):
+            raise HostDenied(f"our account may not see the webhooks of {group}: it is no owner of it") from None
+        return (self._webhook(found, url),)
 
     # ------------------------------------------------------------------------------------------ webhook
 
-    def _webhook(self, repo: RepoRef, url: str) -> SetupStep:
-        hooks, hook = f"{self._reads.at(repo)}/hooks", self.find_hook(repo, url)
+    def _webhook(self, found: Kept, url: str) -> SetupStep:
+        hook, what = found.hook, found.named(url)
         if hook is None:
             detail = (f"events: {', '.join(EVENTS)}", "content type: application/json, signed with the secret")
             config = {"url": url, "content_type": "json", "secret": self._secret()}
             body = {"type": "gitea", "active": True, "events": list(EVENTS), "config": config}
-            return SetupStep(f"webhook to {url}", detail, partial(self._write, "POST", hooks, body))
+            return SetupStep(what, detail, partial(self._write, "POST", found.at, body))
         wrong = wrong_with(hook)
         if not wrong:
-            return SetupStep(f"webhook to {url}", (SETTABLE,))
+            return SetupStep(what, (SETTABLE,))
         # What is not said of a webhook is emptied, so all of it is.
         body = {
             "active": True,
@@ -56,8 +65,7 @@ class Setup:
             "branch_filter": str(hook.get("branch_filter") or ""),
             "authorization_header": str(hook.get("authorization_header") or ""),
         }
-        act = partial(self._write, "PATCH", f"{hooks}/{hook['id']}", body)
-        return SetupStep(f"webhook to {url}", wrong, act)
+        return SetupStep(what, wrong, partial(self._write, "PATCH", f"{found.at}/{hook['id']}", body))
 
     def _secret(self) -> str:
         secrets, unreadable = readable(self._settings.webhook_secrets[:1])
@@ -67,13 +75,17 @@ class Setup:
             raise HostDenied("configure webhook_secret for this host first: a delivery without a secret is refused")
         return secrets[0]
 
-    def find_hook(self, repo: RepoRef, url: str) -> Mapping[str, Any] | None:
-        """The repository's webhook to us. HostDenied when we may not look."""
+    def find_hook(self, repo: RepoRef, url: str) -> Kept:
+        """The webhook to us of the repository, or of its organisation, if we may see that. HostDenied when we may not
+        look into the repository's own."""
+        places = [Kept(f"{self._reads.at(repo)}/hooks"), _of_organisation(repo.path.partition("/")[0])]
         try:
-            hooks, _ = self._client.all(f"{self._reads.at(repo)}/hooks", 100)
+            return kept(places, self._hooks, _address, url)
         except (HostGone, HostDenied):
             raise HostDenied(f"our account may not see the webhooks of {repo.path}: it is no administrator") from None
-        return next((hook for hook in hooks if some(hook.get("config")).get("url") == url), None)
+
+    def _hooks(self, at: str) -> Hooks:
+        return self._client.all(at, 100)[0]
 
     # --------------------------------------------------------------------------------------- protection
 
@@ -105,6 +117,14 @@ class Setup:
 
     def _write(self, verb: str, path: str, body: Mapping[str, Any]) -> None:
         self._client.write(verb, path, body)
+
+
+def _of_organisation(name: str) -> Kept:
+    return Kept(f"/orgs/{quote(name, safe='')}/hooks", f"the organisation {name}")
+
+
+def _address(hook: Mapping[str, Any]) -> object:
+    return some(hook.get("config")).get("url")
 
 
 def wrong_with(hook: Mapping[str, Any]) -> tuple[str, ...]:

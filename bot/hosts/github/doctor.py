@@ -10,19 +10,22 @@ from bot.core.errors import HostDenied, HostGone, ShutOut
 from bot.core.model import RepoRef
 from bot.hosts.fields import some
 from bot.hosts.github.account import Account
+from bot.hosts.github.hooks import APPS_OWN, HookPlaces
 from bot.hosts.github.protection import absent, missing, required_checks
 from bot.hosts.github.reads import Reads
 from bot.hosts.github.setup import Setup
+from bot.hosts.keeping import Kept
 from bot.hosts.setup import Finding, Level, Wanted, archived, renamed
 
 
 class Doctor:
     """Examines one repository after another. Raises HostBusy at most."""
 
-    def __init__(self, account: Account, reads: Reads, setup: Setup) -> None:
+    def __init__(self, account: Account, reads: Reads, setup: Setup, hooks: HookPlaces) -> None:
         self._account = account
         self._reads = reads
         self._setup = setup
+        self._hooks = hooks
 
     def examine(self, repo: RepoRef, wanted: Wanted) -> tuple[Finding, ...]:
         """What was found; what stops everything else comes alone."""
@@ -87,19 +90,35 @@ class Doctor:
     def _webhook(self, repo: RepoRef, url: str) -> Finding:
         remedy = f"headgate setup {repo.host} {repo.path}"
         try:
-            hook = self._setup.find_hook(repo, url)
+            found = self._hooks.of(repo, url)
         except HostDenied as error:
             return Finding(Level.WARNING, repo.path, str(error), "Look in its settings, or rely on polling.")
-        if hook is None:
+        if found.at == APPS_OWN:
+            return self._apps_own(found, url, remedy)
+        if found.hook is None:
             return Finding(Level.PROBLEM, repo.path, f"no webhook goes to {url}", remedy)
+        return self._answered(repo.path, found, url, remedy)
+
+    def _apps_own(self, found: Kept, url: str, remedy: str) -> Finding:
+        if some(found.hook).get("url") != url:
+            text = f"the App's webhook goes to {some(found.hook).get('url') or 'nowhere'}, not to {url}"
+            return Finding(Level.PROBLEM, url, text, remedy)
+        if lacking := self._hooks.apps_lacking():
+            text = f"the App's webhook is not told of {', '.join(lacking)}"
+            return Finding(Level.PROBLEM, url, text, "Choose these events on the App's page.")
+        return Finding(Level.OK, url, found.named(url))
+
+    @staticmethod
+    def _answered(subject: str, found: Kept, url: str, remedy: str) -> Finding:
+        """How a webhook that is there does."""
+        hook = some(found.hook)
         if hook.get("active") is not True:
-            return Finding(Level.PROBLEM, repo.path, f"the webhook to {url} is switched off", remedy)
+            return Finding(Level.PROBLEM, subject, f"the {found.named(url)} is switched off", remedy)
         code = some(hook.get("last_response")).get("code")
         if code is None:
-            return Finding(Level.OK, repo.path, f"webhook to {url}, not used yet")
+            unused = ", not used yet" if "last_response" in hook else ""
+            return Finding(Level.OK, subject, f"{found.named(url)}{unused}")
         if isinstance(code, int) and 200 <= code < 300:
-            return Finding(Level.OK, repo.path, f"webhook to {url}, the last delivery was taken")
+            return Finding(Level.OK, subject, f"{found.named(url)}, the last delivery was taken")
         text = f"the webhook's last delivery to {url} was answered {code}"
-        return Finding(
-            Level.PROBLEM, repo.path, text, remedy if code == 401 else f"Is {url} reachable from the host?"
-        )
+        return Finding(Level.PROBLEM, subject, text, remedy if code == 401 else f"Is {url} reachable from the host?")

@@ -29,5 +29,5 @@ FEATURES: Final[Mapping[Feature, Answer]] = {
     Feature.BUDGET: yes(),
     Feature.FREE_REPEATS: yes("conditional requests"),
     Feature.APP: yes("`app_id`, `app_key_file`"),
-    Feature.SETUP: yes(),
+    Feature.SETUP: yes("repositories, organisations, the App's own webhook"),
 }

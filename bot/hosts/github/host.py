@@ -11,6 +11,7 @@ from bot.core.events import AccessChanged, CommitTouched, Delivery, Hint
 from bot.core.model import ChangeRef, HostFacts, Permission, RepoRef
 from bot.hosts.github.account import Account
 from bot.hosts.github.doctor import Doctor
+from bot.hosts.github.hooks import HookPlaces
 from bot.hosts.github.inbox import Webhooks
 from bot.hosts.github.manifest import web_root
 from bot.hosts.github.reads import Reads
@@ -34,8 +35,9 @@ class GitHub:
         self._webhooks = Webhooks(settings, self._account.app_id)
         self._reads = Reads(self._account, settings, clock)
         self._reports = Reports(self._account, self._reads, clock)
-        self._setup = Setup(settings, self._account, self._reads)
-        self._redelivery = Redelivery(self._account, self._reads, self._setup.find_hook)
+        self._hooks = HookPlaces(self._account, self._reads)
+        self._setup = Setup(settings, self._account, self._reads, self._hooks)
+        self._redelivery = Redelivery(self._account, self._hooks, clock)
 
     # -------------------------------------------------------------------------------------------- inbox
 
@@ -161,6 +163,10 @@ class GitHub:
         """Webhook and required checks: what is to be done, and what is done already. Raises HostError."""
         return self._setup.plan(repo, wanted)
 
+    def plan_group(self, group: str, url: str) -> tuple[SetupStep, ...]:
+        """One webhook for all repositories of a group: what is to be done, or is done already. Raises HostError."""
+        return self._setup.plan_group(group, url)
+
     def examine(self, repo: RepoRef, wanted: Wanted) -> tuple[Finding, ...]:
         """What stands in the way of working well there. Raises HostBusy at most."""
-        return Doctor(self._account, self._reads, self._setup).examine(repo, wanted)
+        return Doctor(self._account, self._reads, self._setup, self._hooks).examine(repo, wanted)

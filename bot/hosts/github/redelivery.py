@@ -5,6 +5,7 @@ https://docs.github.com/en/webhooks/using-webhooks/handling-failed-webhook-deliv
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -13,8 +14,11 @@ from bot.core.errors import HostDenied, HostGone
 from bot.core.model import RepoRef
 from bot.hosts.fields import moment
 from bot.hosts.github.account import Account
-from bot.hosts.github.reads import Reads
+from bot.hosts.github.hooks import HookPlaces
+from bot.hosts.remembering import Aging
 
+LOOK_EVERY: Final = 240.0
+"""Seconds in which an organisation's log is looked through once, whichever of its repositories asks."""
 LOOKED_AT: Final = 100
 """Entries of the log: the newest page."""
 ATTEMPTS: Final = 3
@@ -24,14 +28,12 @@ SETTLED: Final = timedelta(minutes=1)
 
 
 class Redelivery:
-    """Looks through the log of the App's webhook, or of each repository's."""
+    """Looks through the log of the App's webhook, or of each repository's or its organisation's."""
 
-    def __init__(
-        self, account: Account, reads: Reads, find_hook: Callable[[RepoRef, str], Mapping[str, Any] | None]
-    ) -> None:
+    def __init__(self, account: Account, hooks: HookPlaces, clock: Callable[[], float] = time.monotonic) -> None:
         self._account = account
-        self._reads = reads
-        self._find_hook = find_hook
+        self._hooks = hooks
+        self._looked = Aging(LOOK_EVERY, clock)
 
     def logs(self, repos: Sequence[RepoRef]) -> tuple[RepoRef, ...]:
         """Repositories through which every log is reached: an App has one for all."""
@@ -54,8 +56,13 @@ class Redelivery:
     def _log(self, repo: RepoRef, url: str) -> tuple[Any, str]:
         if self._account.is_app:
             return self._account.as_app(), "/app/hook/deliveries"
-        hook = self._find_hook(repo, url)
-        return self._reads.client(repo), f"{self._reads.at(repo)}/hooks/{hook['id']}/deliveries" if hook else ""
+        found = self._hooks.of(repo, url)
+        if found.hook is None or self._looked.get((found.at,)):
+            return None, ""
+        if found.whose:
+            # It was found by one repository, and tells of them all.
+            self._looked.put((found.at,), True)
+        return self._account.client(repo.path), f"{found.at}/{found.hook['id']}/deliveries"
 
 
 def lost(entries: Iterable[Mapping[str, Any]], now: datetime) -> tuple[int, ...]:

@@ -11,10 +11,12 @@ from bot.core.errors import HostDenied, HostGone
 from bot.core.model import RepoRef
 from bot.hosts.fields import some
 from bot.hosts.github.account import Account
+from bot.hosts.github.hooks import APPS_OWN, HookPlaces
 from bot.hosts.github.inbox import EVENTS
 from bot.hosts.github.protection import missing, required_checks, ruled_checks, with_checks
 from bot.hosts.github.reads import Reads
 from bot.hosts.github.settings import GitHubSettings
+from bot.hosts.keeping import Kept
 from bot.hosts.setup import SetupStep, Wanted
 
 REFUSED: Final = 401
@@ -24,48 +26,62 @@ REFUSED: Final = 401
 class Setup:
     """Plans the set-up of one repository after another. Raises HostError."""
 
-    def __init__(self, settings: GitHubSettings, account: Account, reads: Reads) -> None:
+    def __init__(self, settings: GitHubSettings, account: Account, reads: Reads, hooks: HookPlaces) -> None:
         self._settings = settings
         self._account = account
         self._reads = reads
+        self._hooks = hooks
 
     def plan(self, repo: RepoRef, wanted: Wanted) -> tuple[SetupStep, ...]:
         """What is to be done, and what is done already; changes nothing."""
         branches = wanted.branches or (self._reads.default_branch(repo),)
-        steps = [self._webhook(repo, wanted.url)] if wanted.url else []
+        steps = [self._webhook(repo.path, self._hooks.of(repo, wanted.url), wanted.url)] if wanted.url else []
         return (*steps, *(self._protect(repo, branch, wanted.checks) for branch in branches if wanted.checks))
+
+    def plan_group(self, group: str, url: str) -> tuple[SetupStep, ...]:
+        """One webhook for all repositories of an organisation; an App has one for all of its own."""
+        return (self._webhook(f"{group}/", self._hooks.of_organisation(group, url), url),)
 
     # ------------------------------------------------------------------------------------------ webhook
 
-    def _webhook(self, repo: RepoRef, url: str) -> SetupStep:
-        hooks = f"{self._reads.at(repo)}/hooks"
-        hook = self.find_hook(repo, url)
+    def _webhook(self, place: str, found: Kept, url: str) -> SetupStep:
+        """``place`` is whose client writes it."""
+        hook, what = found.hook, found.named(url)
+        if found.at == APPS_OWN:
+            return self._apps_own(found, url)
         if hook is None:
             detail = (f"events: {', '.join(EVENTS)}", "content type: application/json, signed with the secret")
             body = {"name": "web", "active": True, "events": list(EVENTS), "config": self._config(url)}
-            return SetupStep(f"webhook to {url}", detail, partial(self._write, repo, "POST", hooks, body))
+            return SetupStep(what, detail, partial(self._write, place, "POST", found.at, body))
         wrong = _wrong_with(hook)
         if not wrong:
-            return SetupStep(f"webhook to {url}")
+            return SetupStep(what)
         events = sorted({*_texts(hook.get("events")), *EVENTS})
         body = {"active": True, "events": events, "config": self._config(url)}
-        act = partial(self._write, repo, "PATCH", f"{hooks}/{hook['id']}", body)
-        return SetupStep(f"webhook to {url}", wrong, act)
+        return SetupStep(what, wrong, partial(self._write, place, "PATCH", f"{found.at}/{hook['id']}", body))
+
+    def _apps_own(self, found: Kept, url: str) -> SetupStep:
+        """Its address and secret are set by the API, its events and whether it is on by people alone.
+
+        https://docs.github.com/en/rest/apps/webhooks#update-a-webhook-configuration-for-an-app
+        """
+        hook, lacking = some(found.hook), self._hooks.apps_lacking()
+        by_hand = (f"to be chosen on the App's page, by hand: {', '.join(lacking)}",) if lacking else ()
+        wrong = {f"it goes to {hook.get('url') or 'nowhere'}": hook.get("url") != url, **_config_flaws(hook)}
+        detail = tuple(line for line, is_so in wrong.items() if is_so)
+        if not detail:
+            return SetupStep(found.named(url), by_hand)
+        detail = (*detail, *by_hand, "if it was made without a webhook, switch it on there, too")
+        return SetupStep(found.named(url), detail, partial(self._write_apps_own, self._config(url)))
+
+    def _write_apps_own(self, config: Mapping[str, str]) -> None:
+        self._account.as_app().write("PATCH", APPS_OWN, config)
 
     def _config(self, url: str) -> dict[str, str]:
         secret = next((supply().strip() for supply in self._settings.webhook_secrets), "")
         if not secret:
             raise HostDenied("configure webhook_secret for this host first: a delivery without a secret is refused")
         return {"url": url, "content_type": "json", "insecure_ssl": "0", "secret": secret}
-
-    def find_hook(self, repo: RepoRef, url: str) -> Mapping[str, Any] | None:
-        """The repository's webhook to us. HostDenied when we may not look."""
-        try:
-            hooks, _ = self._reads.client(repo).all(f"{self._reads.at(repo)}/hooks", 100)
-        except HostGone:
-            # To who may not administer a repository its hooks are not there.
-            raise HostDenied(f"our account may not see the webhooks of {repo.path}: it is no administrator") from None
-        return next((hook for hook in hooks if some(hook.get("config")).get("url") == url), None)
 
     # --------------------------------------------------------------------------------------- protection
 
@@ -86,7 +102,7 @@ class Setup:
             else "the branch is not protected yet; nothing else will be required",
         )
         body = with_checks(shown, names, self._account.app_id)
-        return SetupStep(what, detail, partial(self._write, repo, "PUT", path, body))
+        return SetupStep(what, detail, partial(self._write, repo.path, "PUT", path, body))
 
     def _protection(self, repo: RepoRef, path: str) -> Mapping[str, Any]:
         try:
@@ -105,8 +121,8 @@ class Setup:
             return ()
         return ruled_checks(found)
 
-    def _write(self, repo: RepoRef, verb: str, path: str, body: Mapping[str, Any]) -> None:
-        self._reads.client(repo).write(verb, path, body)
+    def _write(self, place: str, verb: str, path: str, body: Mapping[str, Any]) -> None:
+        self._account.client(place).write(verb, path, body)
 
 
 def _wrong_with(hook: Mapping[str, Any]) -> tuple[str, ...]:
@@ -118,12 +134,18 @@ def _wrong_with(hook: Mapping[str, Any]) -> tuple[str, ...]:
     found = {
         "it is switched off": hook.get("active") is not True,
         f"events it lacks: {', '.join(lacking)}": bool(lacking),
-        "content type: application/json": config.get("content_type") != "json",
-        "it has no secret": not config.get("secret"),
-        "certificates are not checked": str(config.get("insecure_ssl", "0")) != "0",
+        **_config_flaws(config),
         "its secret is another one than ours": some(hook.get("last_response")).get("code") == REFUSED,
     }
     return tuple(line for line, wrong in found.items() if wrong)
+
+
+def _config_flaws(config: Mapping[str, Any]) -> dict[str, bool]:
+    return {
+        "content type: application/json": config.get("content_type") != "json",
+        "it has no secret": not config.get("secret"),
+        "certificates are not checked": str(config.get("insecure_ssl", "0")) != "0",
+    }
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -77,13 +77,14 @@ class Doctor:
     def _webhook(self, repo: RepoRef, url: str) -> Finding:
         remedy = f"headgate setup {repo.host} {repo.path}"
         try:
-            hook = self._setup.find_hook(repo, url)
+            found = self._setup.find_hook(repo, url)
         except HostDenied as error:
             return Finding(Level.WARNING, repo.path, str(error), "Look in its settings, or rely on polling.")
+        hook = found.hook
         if hook is None:
-            text = f"no webhook of the project goes to {url}; one of its group or of the server would do"
+            text = f"no webhook of the project goes to {url}, and none of its groups that our account may see"
             return Finding(Level.PROBLEM, repo.path, text, remedy)
         wrong = "; ".join(wrong_with(hook, signed=hook.get("signing_token_present") is True))
         if wrong:
-            return Finding(Level.PROBLEM, repo.path, f"the webhook to {url}: {wrong}", remedy)
-        return Finding(Level.OK, repo.path, f"webhook to {url}")
+            return Finding(Level.PROBLEM, repo.path, f"the {found.named(url)}: {wrong}", remedy)
+        return Finding(Level.OK, repo.path, found.named(url))

@@ -31,5 +31,5 @@ FEATURES: Final[Mapping[Feature, Answer]] = {
     Feature.BUDGET: yes(),
     Feature.FREE_REPEATS: no(),
     Feature.APP: no("an access token of a project, group or person"),
-    Feature.SETUP: yes(),
+    Feature.SETUP: yes("projects; groups from Premium up"),
 }

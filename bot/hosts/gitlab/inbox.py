@@ -56,6 +56,8 @@ IGNORED: Final[Mapping[str, str]] = {
         (
             *("user_add_to_group", "user_remove_from_group", "user_update_for_group"),
             *("user_access_request_to_group", "user_access_request_denied_for_group"),
+            *("user_access_request_revoked_for_group", "user_access_request_revoked_for_project"),
+            *("user_access_request_to_project",),
             *("user_add_to_team", "user_remove_from_team", "user_update_for_team"),
         ),
         "who may do what is asked when it matters",
@@ -68,7 +70,10 @@ IGNORED: Final[Mapping[str, str]] = {
         "the operator says which repositories there are",
     ),
     **dict.fromkeys(
-        ("user_create", "user_destroy", "user_rename", "user_failed_login", "key_create", "key_destroy"),
+        (
+            *("user_create", "user_destroy", "user_rename", "user_failed_login", "key_create", "key_destroy"),
+            *("gitlab_subscription_member_approval", "gitlab_subscription_member_approvals"),
+        ),
         "accounts are the server's affair",
     ),
 }

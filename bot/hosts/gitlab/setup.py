@@ -19,6 +19,7 @@ from bot.hosts.gitlab.inbox import EVENTS
 from bot.hosts.gitlab.reads import Reads
 from bot.hosts.gitlab.settings import GitLabSettings
 from bot.hosts.gitlab.signing import PREFIX
+from bot.hosts.keeping import Hooks, Kept, kept
 from bot.hosts.setup import SetupStep, Wanted
 from bot.hosts.signing import readable
 
@@ -37,25 +38,33 @@ class Setup:
     def plan(self, repo: RepoRef, wanted: Wanted) -> tuple[SetupStep, ...]:
         """What is to be done, and what is done already; changes nothing."""
         branches = wanted.branches or (self._reads.default_branch(repo),)
-        steps = [self._webhook(repo, wanted.url)] if wanted.url else []
+        steps = [self._webhook(self.find_hook(repo, wanted.url), wanted.url)] if wanted.url else []
         return (*steps, *(self._protect(repo, branch) for branch in branches if wanted.checks))
+
+    def plan_group(self, group: str, url: str) -> tuple[SetupStep, ...]:
+        """One webhook for all projects of a group and of those below it. https://docs.gitlab.com/api/group_webhooks/"""
+        try:
+            found = kept([_of_group(group)], self._hooks, _address, url)
+        except (HostGone, HostDenied):
+            why = "our account is no owner of it, or the tier (below Premium) knows no webhooks of groups"
+            raise HostDenied(f"the webhooks of the group {group} cannot be seen: {why}") from None
+        return (self._webhook(found, url),)
 
     # ------------------------------------------------------------------------------------------ webhook
 
-    def _webhook(self, repo: RepoRef, url: str) -> SetupStep:
-        hooks, hook = f"{self._reads.at(repo)}/hooks", self.find_hook(repo, url)
+    def _webhook(self, found: Kept, url: str) -> SetupStep:
+        hook, what = found.hook, found.named(url)
         secret = self._secret()
         kind = "signing_token" if secret.startswith(PREFIX) else "token"
         body = {"url": url, "enable_ssl_verification": url.startswith("https"), kind: secret}
         body |= dict.fromkeys(EVENTS, True)
-        what = f"webhook to {url}"
         if hook is None:
             detail = (f"events: {', '.join(EVENTS)}", f"secret: as {kind.replace('_', ' ')}")
-            return SetupStep(what, detail, partial(self._write, "POST", hooks, body))
+            return SetupStep(what, detail, partial(self._write, "POST", found.at, body))
         wrong = wrong_with(hook, signed=kind == "signing_token")
         if not wrong:
             return SetupStep(what)
-        return SetupStep(what, wrong, partial(self._write, "PUT", f"{hooks}/{hook['id']}", body))
+        return SetupStep(what, wrong, partial(self._write, "PUT", f"{found.at}/{hook['id']}", body))
 
     def _secret(self) -> str:
         secrets, unreadable = readable(self._settings.webhook_secrets)
@@ -65,13 +74,18 @@ class Setup:
             raise HostDenied("configure webhook_secret for this host first: a delivery without a secret is refused")
         return next((each for each in secrets if each.startswith(PREFIX)), secrets[0])
 
-    def find_hook(self, repo: RepoRef, url: str) -> Mapping[str, Any] | None:
-        """The project's webhook to us. HostDenied when we may not look."""
+    def find_hook(self, repo: RepoRef, url: str) -> Kept:
+        """The webhook to us of the project, or of a group it is in, as far as we may see those. HostDenied when we
+        may not look into the project's own."""
+        parts = repo.path.split("/")
+        groups = [_of_group("/".join(parts[:size])) for size in range(len(parts) - 1, 0, -1)]
         try:
-            hooks, _ = self._client.all(f"{self._reads.at(repo)}/hooks", 200)
+            return kept([Kept(f"{self._reads.at(repo)}/hooks"), *groups], self._hooks, _address, url)
         except (HostGone, HostDenied):
             raise HostDenied(f"our account may not see the webhooks of {repo.path}: it is no maintainer") from None
-        return next((hook for hook in hooks if hook.get("url") == url), None)
+
+    def _hooks(self, at: str) -> Hooks:
+        return self._client.all(at, 200)[0]
 
     # --------------------------------------------------------------------------------------- protection
 
@@ -114,6 +128,14 @@ class Setup:
 
     def _write(self, verb: str, path: str, body: Mapping[str, Any]) -> None:
         self._client.write(verb, path, body)
+
+
+def _of_group(path: str) -> Kept:
+    return Kept(f"/groups/{quote(path, safe='')}/hooks", f"the group {path}")
+
+
+def _address(hook: Mapping[str, Any]) -> object:
+    return hook.get("url")
 
 
 def _gone(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -30,16 +30,24 @@ _numbers = itertools.count(1)
 
 
 class Ground:
-    """``acme/infra-N``: ann owns acme; bo, cy and dee write, eve reads; hg-bot is us, an administrator."""
+    """``acme/infra-N``: ann owns acme; bo, cy and dee write, eve reads; hg-bot is us, an administrator.
 
-    def __init__(self, server: Server, files: dict[str, str], tmp: Path, *, private: bool = True) -> None:
+    With ``own_group`` it is in an organisation of its own, ``acme-N``, which hg-bot owns, too."""
+
+    def __init__(self, server: Server, files: dict[str, str], tmp: Path, *, private: bool = True,
+                 own_group: bool = False) -> None:  # fmt: skip
         self.server, self.tmp = server, tmp
         self.tokens = {login: server.token(login) for login in (OWNER, *PEOPLE)}
-        if server.call("GET", f"/users/{OWNER}/orgs", by=OWNER) == []:
-            server.call("POST", "/orgs", {"username": "acme", "visibility": "public"}, by=OWNER)
-        self.path = f"acme/infra-{next(_numbers)}"
-        words = {"name": self.path.partition("/")[2], "private": private, "default_branch": "main"}
-        server.call("POST", "/orgs/acme/repos", words, by=OWNER)
+        number = next(_numbers)
+        self.group, name = f"acme-{number}" if own_group else "acme", f"infra-{number}"
+        self.path = f"{self.group}/{name}"
+        if self.group not in [each["name"] for each in server.call("GET", f"/users/{OWNER}/orgs", by=OWNER)]:
+            server.call("POST", "/orgs", {"username": self.group, "visibility": "public"}, by=OWNER)
+        if own_group:
+            (owners,) = server.call("GET", f"/orgs/{self.group}/teams", by=OWNER)
+            server.call("PUT", f"/teams/{owners['id']}/members/{BOT}", by=OWNER)
+        words = {"name": name, "private": private, "default_branch": "main"}
+        server.call("POST", f"/orgs/{self.group}/repos", words, by=OWNER)
         for login, permission in PEOPLE.items():
             self.call("PUT", f"/collaborators/{login}", {"permission": permission}, by=OWNER)
         self.commit("main", files, OWNER, new_from="")

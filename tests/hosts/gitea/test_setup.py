@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hosts.gitea.ground import HOOK_SECRET
+from hosts.gitea.ground import HOOK_SECRET, Ground
+from hosts.gitea.swagger import problems
 
 from bot.core.errors import HostDenied
 from bot.core.model import RepoRef
@@ -148,3 +151,45 @@ def test_a_renamed_repository_is_called_by_its_new_name(ground: Any) -> None:
     ground.call("PATCH", "", {"name": f"{ground.path.partition('/')[2]}-new"})
     found = bad(sure(ground).examine(ground.repo, Wanted(checks=())))
     assert any(f"it is called {ground.path}-new now" in text for text in found)
+
+
+@pytest.fixture
+def owned(gitea_server: Any, gitea_judge: Any, tmp_path: Path) -> Iterator[Ground]:
+    """A repository in an organisation that our account owns, too."""
+    made = Ground(gitea_server, {"a.txt": "1\n"}, tmp_path, own_group=True)
+    yield made
+    made.wire.stop()
+    found = problems(gitea_judge, made.wire.exchanges)
+    assert not found, "\n".join(found[:20])
+
+
+def test_one_webhook_of_an_organisation_is_made_mended_and_left_alone(owned: Ground, catcher: Any) -> None:
+    host, group = sure(owned), owned.group
+    (step,) = host.plan_group(group, catcher.url)
+    assert str(step).startswith(f"+ webhook of the organisation {group} to {catcher.url}")
+    assert HOOK_SECRET not in repr(step) + str(step)
+    apply((step,))
+    assert host.plan_group(group, catcher.url)[0].done
+    owned.commit("port", {"a": "1"}, "dee")
+    headers, body = catcher.wait("push")
+    assert host.receive(headers, body, catcher.at).event == "push"
+
+    (hook,) = owned.server.call("GET", f"/orgs/{group}/hooks", by="ann")
+    owned.server.call("PATCH", f"/orgs/{group}/hooks/{hook['id']}", {"active": False, "events": ["push"]}, by="ann")
+    (step,) = host.plan_group(group, catcher.url)
+    assert "it is switched off" in str(step) and "events it lacks: pull_request" in str(step)
+    apply((step,))
+    assert host.plan_group(group, catcher.url)[0].done
+
+
+def test_a_repository_whose_organisation_has_the_webhook_gets_none_of_its_own(owned: Ground, catcher: Any) -> None:
+    host, wanted = sure(owned), Wanted(checks=(), url=catcher.url)
+    apply(host.plan_group(owned.group, catcher.url))
+    (hook,) = host.plan_setup(owned.repo, wanted)
+    assert hook.done and f"the organisation {owned.group}" in hook.what
+    assert bad(host.examine(owned.repo, wanted)) == []
+
+
+def test_who_does_not_own_an_organisation_is_told_so(ground: Any, catcher: Any) -> None:
+    with pytest.raises(HostDenied, match="no owner of it"):
+        sure(ground).plan_group("acme", catcher.url)

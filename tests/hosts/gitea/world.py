@@ -39,10 +39,10 @@ class GiteaWorld(World):
     hours = Hours()
 
     def __init__(self, server: Server, tmp: Path, *, by_webhooks: bool = False, approvals: int = 1, rules: str = "",
-                 prod: str = "") -> None:  # fmt: skip
+                 prod: str = "", own_group: bool = False) -> None:  # fmt: skip
         self.lay_out(tmp)
         self.by_webhooks = by_webhooks
-        self.ground = Ground(server, {**FILES, ".headgate.yaml": CONFIG}, tmp)
+        self.ground = Ground(server, {**FILES, ".headgate.yaml": CONFIG}, tmp, own_group=own_group)
         self.repo_ref = RepoRef("gitea", self.ground.path)
         self.room = ChatRoom("chat-secret")
         for name, value in (("token", self.ground.tokens[BOT]), ("hook", HOOK_SECRET), ("chat", "chat-secret")):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -185,3 +185,75 @@ def test_doctor_ends_at_a_token_that_is_not_taken(world: Any) -> None:
     host = world.host(auth=lambda: "forge_wrong")
     (finding,) = host.examine(world.repo, WANTED)
     assert "Bad credentials" in finding.text
+
+
+# ------------------------------------------------------------------------- organisations, and the App
+
+
+def owned(world: Any) -> Any:
+    world.forge.state.members["acme"]["hg-bot"] = "admin"
+    return sure(world)
+
+
+def test_one_webhook_of_an_organisation_is_made_mended_and_left_alone(world: Any) -> None:
+    host = owned(world)
+    (step,) = host.plan_group("acme", URL)
+    assert str(step).startswith(f"+ webhook of the organisation acme to {URL}")
+    assert SECRET not in repr(step) + str(step)
+    apply((step,))
+    (hook,) = world.forge.state.shared_hooks["acme"].values()
+    assert (hook.url, hook.secret, set(hook.events), hook.active) == (URL, SECRET, set(EVENTS), True)
+    assert host.plan_group("acme", URL)[0].done
+
+    hook.active, hook.events = False, ("push",)
+    (step,) = host.plan_group("acme", URL)
+    assert "it is switched off" in str(step) and "events it lacks: pull_request" in str(step)
+    apply((step,))
+    assert (hook.active, set(hook.events)) == (True, set(EVENTS))
+
+
+def test_a_repository_whose_organisation_has_the_webhook_gets_none_of_its_own(world: Any) -> None:
+    host = owned(world)
+    apply(host.plan_group("acme", URL))
+    hook, _ = host.plan_setup(world.repo, WANTED)
+    assert hook.done and "the organisation acme" in hook.what
+    texts = [each.text for each in host.examine(world.repo, WANTED)]
+    assert f"webhook of the organisation acme to {URL}" in texts
+
+
+def test_a_repository_with_a_webhook_of_its_own_keeps_it(world: Any) -> None:
+    host = owned(world)
+    apply(host.plan_setup(world.repo, WANTED))
+    apply(host.plan_group("acme", URL))
+    assert host.plan_setup(world.repo, WANTED)[0].what == f"webhook to {URL}"
+
+
+def test_who_does_not_own_an_organisation_is_told_so(world: Any) -> None:
+    with pytest.raises(HostDenied, match="no owner of it, or its token may not"):
+        sure(world).plan_group("acme", URL)
+
+
+def sure_app(world: Any) -> Any:
+    made = world.app()
+    return type(made)(replace(made._settings, webhook_secrets=(lambda: SECRET,)))
+
+
+def test_an_apps_own_webhook_tells_of_all_and_gets_our_address(world: Any) -> None:
+    host = sure_app(world)
+    (app,) = world.forge.state.apps.values()
+    wanted = Wanted(checks=(), url=URL)
+    assert f"the App's webhook goes to nowhere, not to {URL}" in bad(host.examine(world.repo, wanted))
+    world.forge.app_story(app).hear("https://elsewhere.example.com/", "", ("push",))
+    (step,) = host.plan_setup(world.repo, wanted)
+    assert host.plan_group("acme", URL) == (step,)
+    assert "it goes to https://elsewhere.example.com/" in str(step)
+    assert "by hand: pull_request, pull_request_review" in str(step)
+    apply((step,))
+    assert (app.hook.url, app.hook.secret) == (URL, SECRET)
+    assert world.forge.state.repo("acme/infra").hooks == {}
+    assert host.plan_setup(world.repo, wanted)[0].done
+
+    assert any("is not told of pull_request" in text for text in bad(host.examine(world.repo, wanted)))
+    app.events = EVENTS
+    assert bad(host.examine(world.repo, wanted)) == []
+    assert host.plan_group("acme", URL)[0].detail == ()

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -250,3 +251,24 @@ def test_odd_bodies_are_ignored(body: dict[str, Any]) -> None:
 
 def test_what_is_subscribed_to_is_what_is_decoded() -> None:
     assert EVENTS == ("push_events", "merge_requests_events", "note_events", "pipeline_events")
+
+
+SYSTEM_HOOKS = re.findall(
+    r"\w+",
+    """
+    group_create group_destroy group_rename key_create key_destroy project_create project_destroy
+    project_rename project_transfer project_update repository_update user_access_request_revoked_for_group
+    user_access_request_revoked_for_project user_access_request_to_group user_access_request_to_project
+    user_add_to_group user_add_to_team user_create user_destroy user_failed_login user_remove_from_group
+    user_remove_from_team user_rename user_update_for_group user_update_for_team
+    gitlab_subscription_member_approval gitlab_subscription_member_approvals
+    """,
+)
+"""https://docs.gitlab.com/administration/system_hooks/; beside these they tell of pushes, tags and merge requests."""
+
+
+@pytest.mark.parametrize("name", SYSTEM_HOOKS)
+def test_what_only_the_servers_own_hooks_tell_is_ignored_on_purpose(name: str) -> None:
+    kind = "object_kind" if name.startswith("gitlab_") else "event_name"
+    hint = decoded({kind: name, "path_with_namespace": "acme/x"}, event="System Hook")
+    assert hint == Ignored(f"{name}: {IGNORED[name]}")

@@ -109,3 +109,53 @@ def test_doctor_says_whether_merges_go_by_train(lab: Lab) -> None:
     assert not said()
     lab.story.settings.trains = True
     assert said()
+
+
+# --------------------------------------------------------------------------------------------- groups
+
+
+@pytest.fixture
+def owned(lab: Lab) -> Lab:
+    """Our account owns the group."""
+    lab.forge.state.members["acme"]["hg-bot"] = "admin"
+    return lab
+
+
+def test_one_webhook_of_a_group_is_made_mended_and_left_alone(owned: Lab) -> None:
+    (step,) = owned.host.plan_group("acme", HOOK)
+    assert str(step).startswith(f"+ webhook of the group acme to {HOOK}")
+    assert "plain" not in repr(step) + str(step)
+    apply((step,))
+    (hook,) = owned.forge.state.shared_hooks["acme"].values()
+    assert (hook.url, hook.secret) == (HOOK, "plain")
+    assert owned.host.plan_group("acme", HOOK)[0].done
+
+    hook.events = ("Push Hook",)
+    (step,) = owned.host.plan_group("acme", HOOK)
+    assert "events it lacks: merge_requests_events" in str(step)
+    apply((step,))
+    assert owned.host.plan_group("acme", HOOK)[0].done
+
+
+def test_a_project_of_a_subgroup_is_told_of_by_the_group_above_and_gets_no_webhook_of_its_own(owned: Lab) -> None:
+    owned.forge.create_repo("acme/live/edge", {"a.txt": "1\n"}, {"hg-bot": "maintain"})
+    apply(owned.host.plan_group("acme", HOOK))
+    wanted, edge = Wanted(checks=(), url=HOOK), RepoRef("lab", "acme/live/edge")
+    (hook,) = owned.host.plan_setup(edge, wanted)
+    assert hook.done and "the group acme" in hook.what
+    assert f"webhook of the group acme to {HOOK}" in [each.text for each in owned.host.examine(edge, wanted)]
+    apply(owned.host.plan_group("acme/live", HOOK))
+    assert "the group acme/live" in owned.host.plan_setup(edge, wanted)[0].what, "the nearest one"
+
+
+def test_who_does_not_own_a_group_is_told_so_and_sets_the_project_up_alone(lab: Lab) -> None:
+    with pytest.raises(HostDenied, match="no owner of it"):
+        lab.host.plan_group("acme", HOOK)
+    assert lab.host.plan_setup(lab.repo, WANTED)[0].what == f"webhook to {HOOK}"
+
+
+def test_a_tier_without_webhooks_of_groups_is_told_of(owned: Lab) -> None:
+    owned.forge.state.paid = False
+    with pytest.raises(HostDenied, match="below Premium"):
+        owned.host.plan_group("acme", HOOK)
+    assert owned.host.plan_setup(owned.repo, WANTED)[0].what == f"webhook to {HOOK}"

@@ -109,6 +109,14 @@ def hook_config(call: Call) -> Result:
     return repository.hook_config(_hook(call))
 
 
+def edit_hook_config(call: Call) -> Result:
+    """``PATCH /app/hook/config``; which events it is told of is set on the application's page alone."""
+    hook = _hook(call)
+    hook.url, hook.secret = call.text("url") or hook.url, call.text("secret") or hook.secret
+    hook.updated_at = call.state.now()
+    return repository.hook_config(hook)
+
+
 def list_deliveries(call: Call) -> Result:
     """``GET /app/hook/deliveries``; its pages are found by a cursor and not by a number."""
 
@@ -135,6 +143,7 @@ ROUTES = (
     Route("GET", "/orgs/<login>/installation", org_installation, app_only=True),
     Route("GET", "/users/<login>/installation", user_installation, app_only=True),
     Route("GET", "/app/hook/config", hook_config, app_only=True),
+    Route("PATCH", "/app/hook/config", edit_hook_config, app_only=True),
     Route("GET", "/app/hook/deliveries", list_deliveries, app_only=True),
     Route("POST", "/app/hook/deliveries/<int:delivery>/attempts", redeliver, app_only=True),
     Route("GET", "/installation/repositories", installation_repositories),

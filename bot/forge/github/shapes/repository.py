@@ -8,6 +8,8 @@ from bot.forge.model import AccountKind, Actor, Delivery, Hook, Protection, Repo
 from bot.forge.report_model import Activity
 from bot.forge.state import State
 
+MASK = "********"
+"""What the API shows in place of a secret."""
 _LINKS = {
     "archive_url": "{archive_format}{/ref}",
     "assignees_url": "assignees{/user}",
@@ -186,12 +188,11 @@ def required_checks(state: State, repo: Repo, name: str, rule: Protection) -> Js
     }
 
 
-def hook(state: State, repo: Repo, which: Hook) -> Json:
-    """A hook; its secret is never shown."""
-    url = f"{repo_url(state, repo)}/hooks/{which.id}"
+def hook(url: str, which: Hook, *, of_repository: bool) -> Json:
+    """A hook at its address; its secret is never shown. An organization's tells less of itself."""
     last = which.deliveries[-1] if which.deliveries else None
-    return {
-        "type": "Repository",
+    shape: Json = {
+        "type": "Repository" if of_repository else "Organization",
         "id": which.id,
         "name": "web",
         "active": which.active,
@@ -200,22 +201,24 @@ def hook(state: State, repo: Repo, which: Hook) -> Json:
         "created_at": moment(which.created_at),
         "updated_at": moment(which.updated_at),
         "url": url,
-        "test_url": f"{url}/test",
         "ping_url": f"{url}/pings",
         "deliveries_url": f"{url}/deliveries",
-        "last_response": {
+    }
+    if of_repository:
+        shape["test_url"] = f"{url}/test"
+        shape["last_response"] = {
             "code": last.status_code if last else None,
             "status": last.status if last else "unused",
             "message": None,
-        },
-    }
+        }
+    return shape
 
 
 def hook_config(which: Hook) -> Json:
     """Where a hook posts to, and how."""
     config = {"url": which.url, "content_type": which.content_type, "insecure_ssl": "0"}
     if which.secret:
-        config["secret"] = "********"  # noqa: S105 - the mask the API shows instead of a secret
+        config["secret"] = MASK
     return config
 
 
