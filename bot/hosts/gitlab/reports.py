@@ -23,8 +23,9 @@ FIELD_LIMIT: Final = 255
 SAME_SECONDS: Final = 300.0
 """How long a status that we set is trusted to stand as it was set."""
 
+WAITING: Final = ("pending", "running")
+"""What a status says that waits, in the order in which it can step from one to the other."""
 WORDS: Final[Mapping[CheckConclusion, str]] = {
-    CheckConclusion.PENDING: "pending",
     CheckConclusion.SUCCESS: "success",
     CheckConclusion.FAILURE: "failed",
 }
@@ -48,6 +49,7 @@ class Reports:
         self._client = reads.client
         self._set = Aging(SAME_SECONDS, clock)
         self._states = Last()
+        self._waits = Last()
         self._unclear = Last()
 
     # ----------------------------------------------------------------------------------------- comments
@@ -84,23 +86,39 @@ class Reports:
     def _set_status(self, repo: RepoRef, check: CheckToSet) -> None:
         """https://docs.gitlab.com/api/commits/#set-commit-pipeline-status
 
-        A step that the standing status cannot take is one to where it is (pending to pending): that is done.
-        409 says that somebody else holds the pipeline's lock.
+        Where a status is it cannot step to, so that other words for what still waits would never be shown: they are
+        said with the other word for waiting, and when both are spent by a job anew, for which the last is cancelled.
         """
         if not _SHA.fullmatch(check.sha):
             raise HostGone(f"no such commit: {check.sha[:40]!r}")
         body: dict[str, Any] = {
-            "state": WORDS[check.conclusion],
             "name": check.name,
             "description": at_word(check.summary, FIELD_LIMIT),
             **({"target_url": check.url} if 0 < len(check.url) <= FIELD_LIMIT else {}),
             **self._place(repo, check.sha),
         }
-        answer = self._client.send("POST", f"{self._reads.at(repo)}/statuses/{check.sha}", body, expect=(400, 409))
+        key, path = (repo.path, check.sha, check.name), f"{self._reads.at(repo)}/statuses/{check.sha}"
+        if check.conclusion is not CheckConclusion.PENDING:
+            self._waits.pop(key)
+            self._step(path, body, WORDS[check.conclusion])
+            return
+        spent = WAITING.index(last) + 1 if (last := self._waits.get(key)) else 0
+        word = next((each for each in WAITING[spent:] if self._step(path, body, each)), "")
+        if not word:
+            self._step(path, body, "canceled")
+            word = WAITING[0]
+            if not self._step(path, body, word):
+                raise HostBusy("the status must be set again: somebody else did at the same time", 2.0)
+        self._waits.put(key, word)
+
+    def _step(self, path: str, body: Mapping[str, Any], word: str) -> bool:
+        """Whether the status took the step. 409 says that somebody else holds the pipeline's lock."""
+        answer = self._client.send("POST", path, {**body, "state": word}, expect=(400, 409))
         if answer.status == 409:
             raise HostBusy(f"the status must be set again: {answer.said}", 2.0)
         if answer.status == 400 and not _NO_STEP.search(answer.said):
             raise HostDenied(f"the status was refused: {answer.said}")
+        return answer.status != 400
 
     def _place(self, repo: RepoRef, sha: str) -> dict[str, Any]:
         """The pipeline that the status joins. Left to itself GitLab makes one more that can hide the real one, and

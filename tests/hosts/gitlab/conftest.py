@@ -26,6 +26,7 @@ class Lab:
     story: RepoStory
     tokens: dict[str, str]
     host: GitLab
+    settings: GitLabSettings
     repo: RepoRef = RepoRef("lab", "acme/infra")
 
     def open(self, branch: str = "topic", by: str = "dee", **words: Any) -> PullStory:
@@ -52,5 +53,5 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     story = forge.create_repo("acme/infra", {"a.txt": "1\n"}, roles)
     forge.start()
     settings = GitLabSettings("lab", lambda: tokens["hg-bot"], (lambda: "plain",), forge.url)
-    yield Lab(forge, story, tokens, GitLab(settings))
+    yield Lab(forge, story, tokens, GitLab(settings), settings)
     forge.stop()

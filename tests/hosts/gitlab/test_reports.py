@@ -6,6 +6,7 @@ import pytest
 from hosts.gitlab.conftest import Lab
 
 from bot.core.record import CheckConclusion
+from bot.hosts.gitlab.host import GitLab
 from bot.hosts.gitlab.reports import without_orders
 from bot.ports import CheckToSet
 
@@ -29,11 +30,31 @@ def test_our_statuses_make_one_pipeline_and_join_the_real_one(lab: Lab) -> None:
     }
 
 
-def test_a_step_to_where_the_status_is_counts_as_done(lab: Lab) -> None:
+@pytest.mark.parametrize("forgetful", [False, True], ids=["one process", "another each time"])
+def test_what_waits_says_what_for_however_often_that_changes_and_is_never_green_meanwhile(
+    lab: Lab, forgetful: bool
+) -> None:
     pull = lab.open()
-    lab.host.set_check(lab.repo, check(pull.head_sha, CheckConclusion.PENDING))
-    lab.host.set_check(lab.repo, check(pull.head_sha, CheckConclusion.PENDING, said="waits for somebody else"))
-    assert [each.state for each in lab.story.statuses(pull.head_sha).values()] == ["pending"]
+    for words in ("Planning", "needs 2 approvals", "needs 1 more", "bo holds it", "bo holds it"):
+        if forgetful:
+            lab.host = GitLab(lab.settings)
+        lab.host.set_check(lab.repo, check(pull.head_sha, CheckConclusion.PENDING, said=words))
+        (status,) = lab.story.statuses(pull.head_sha).values()
+        assert (status.state, status.description) == ("pending", words)
+    assert {each.fine for each in lab.story.all_statuses(pull.head_sha)} <= {"pending", "running", "canceled"}
+    lab.host.set_check(lab.repo, check(pull.head_sha, CheckConclusion.SUCCESS, said="Open"))
+    (pipeline,) = lab.project().pipelines.list(sha=pull.head_sha, get_all=True)
+    assert pipeline.status == "success"
+
+
+def test_other_words_cost_one_call_and_the_third_ones_one_more(lab: Lab) -> None:
+    pull = lab.open()
+    made = []
+    for words in ("Planning", "needs 2 approvals", "needs 1 more", "bo holds it"):
+        before = sum(count for (verb, _), count in lab.host.calls().items() if verb == "POST")
+        lab.host.set_check(lab.repo, check(pull.head_sha, CheckConclusion.PENDING, said=words))
+        made.append(sum(count for (verb, _), count in lab.host.calls().items() if verb == "POST") - before)
+    assert made == [1, 1, 2, 1]
 
 
 def test_what_stands_already_is_not_said_again(lab: Lab) -> None:
