@@ -23,6 +23,7 @@ from bot.flow.services import Services
 from bot.hosts import HOSTS
 from bot.mirror.git import GitMirror
 from bot.mirror.git import sweep as sweep_mirrors
+from bot.policy_files import with_policies
 from bot.ports import Chat, Confinement, Granter, Host, Queue, Sandbox, Store
 from bot.sandbox.cgroup import slots
 from bot.sandbox.egress import Egress
@@ -86,9 +87,10 @@ def load_settings(path: Path) -> Settings:
         why = error.strerror or type(error).__name__
         raise ConfigError((Problem(str(path), 0, "", f"cannot be read: {why}"),)) from None
     parsed = checked_settings(text, str(path))
-    if isinstance(parsed, Settings):
-        return parsed
-    raise ConfigError(parsed)
+    settings = with_policies(parsed, path) if isinstance(parsed, Settings) else parsed
+    if isinstance(settings, Settings):
+        return settings
+    raise ConfigError(settings)
 
 
 def checked_settings(text: bytes, file: str) -> Settings | tuple[Problem, ...]:

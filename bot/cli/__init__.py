@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, str]] = {
     "demo": "A Git host, Headgate and an infrastructure repository on this machine, and a tour of it.",
     "plan": "Print the very comment a change of this checkout would get.",
     "config": "Check configuration files.",
+    "policy": "Check, try, explain and import rules about who must agree.",
     "replay": "Print the effects Headgate would perform for a change now; performs none.",
     "doctor": "Say what is missing, and the command that mends it.",
     "setup": "Set up a repository on its host: webhook and branch protection. Shows first what it will change.",

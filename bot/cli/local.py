@@ -69,6 +69,11 @@ class LocalHost:
         """The one."""
         return (self._change.ref.repo,)
 
+    def members(self, group: str) -> frozenset[str] | None:
+        """No team is known here."""
+        del group
+        return None
+
     def moved_changes(self, repo: RepoRef, since: datetime | None) -> tuple[ChangeStub, ...]:
         """Nothing moves."""
         del repo, since

@@ -25,6 +25,7 @@ from bot.core.face.render import dangers_fit
 from bot.core.guard.judging import denials, guard_reasons, look_reason, looks
 from bot.core.model import ChangeState, Permission, Review
 from bot.core.people import eligible, objections, tally, unknown_hands
+from bot.core.policy.standing import policy_approvals, policy_dropped, policy_reasons
 from bot.core.project import Affected, Standing
 from bot.core.record import Covered, Judgement, Request, Verb
 from bot.core.rules import Environment, Survival
@@ -42,7 +43,7 @@ def judge(snapshot: Snapshot) -> Reason:
         return all_of("gate", "gate", (*_broken(snapshot), *_holds(snapshot)))
     if not selection.affected:
         nothing = Reason("nothing", Status.APPROVED, "Nothing that Headgate manages is affected")
-        return all_of("gate", "gate", (nothing, *_guard(snapshot), *_holds(snapshot)))
+        return all_of("gate", "gate", (nothing, *_guard(snapshot), *_holds(snapshot), *policy_reasons(snapshot)))
     stopped = too_many(snapshot) or needs_permission_to_plan(snapshot)
     if stopped:
         return all_of("gate", "gate", (stopped, *_guard(snapshot), *_draft(snapshot), *_holds(snapshot)))
@@ -61,6 +62,7 @@ def judge(snapshot: Snapshot) -> Reason:
             *_host_holds(snapshot),
             *_objections(snapshot),
             *_approvals(snapshot),
+            *policy_reasons(snapshot),
             *_checks(snapshot),
             *_frozen(snapshot),
         ),
@@ -73,6 +75,8 @@ def counted_approvals(snapshot: Snapshot) -> tuple[Covered, ...]:
     for environment, sets in concerned(snapshot).items():
         for covered in tally(snapshot, sets, snapshot.environment(environment).survive, _postdate(snapshot)).counted:
             found.setdefault(covered.login.lower(), covered)
+    for covered in policy_approvals(snapshot):
+        found.setdefault(covered.login.lower(), covered)
     return tuple(found.values())
 
 
@@ -84,6 +88,7 @@ def dropped_reviews(snapshot: Snapshot) -> tuple[Review, ...]:
         if environment.approvals:
             for review in tally(snapshot, sets, environment.survive, _postdate(snapshot)).dropped:
                 found.setdefault(review.id, review)
+    found.update((review.id, review) for review in policy_dropped(snapshot))
     return tuple(found.values())
 
 

@@ -155,7 +155,7 @@ NOT_SHOWN = "given before the plan was shown"
 
 def _uncovered(snapshot: Snapshot, review: Review, current: Mapping[str, EffectSet], survive: Survival) -> str:
     """Why the faces that stood when the review was given do not cover what would happen now; empty if they do."""
-    faces = faces_before(snapshot, review)
+    faces = faces_at(snapshot, review.submitted_at, review.sha)
     if not faces:
         return NOT_SHOWN
     *earlier, newest = faces
@@ -177,14 +177,30 @@ def _shows_other(snapshot: Snapshot, face: FaceShown, current: Mapping[str, Effe
     return ""
 
 
-def faces_before(snapshot: Snapshot, review: Review) -> tuple[FaceShown, ...]:
-    """The faces the reviewer may have had in view.
+def unseen(snapshot: Snapshot, at: datetime, sha: str, current: Mapping[str, EffectSet]) -> Mapping[str, str]:
+    """Of the projects whose effects are given those that were not shown to who spoke then (of ``sha``, where that is
+    known), each with why; a push alone takes nothing back here."""
+    if not current:
+        return {}
+    faces = faces_at(snapshot, at, sha)
+    if not faces:
+        return dict.fromkeys(current, NOT_SHOWN)
+    found = {}
+    for project, effects in current.items():
+        for face in faces:
+            if why := _shows_other(snapshot, face, {project: effects}, Survival.SAME_EFFECTS):
+                found[project] = why
+    return found
+
+
+def faces_at(snapshot: Snapshot, at: datetime, sha: str) -> tuple[FaceShown, ...]:
+    """The faces that whoever spoke then, of that commit if one is given, may have had in view.
 
     Hosts tell times in whole seconds. Whatever was published within the review's second may or may not have
     been seen, so a review must be covered by each of those, and by the one that stood before them.
     """
-    second = review.submitted_at.replace(microsecond=0)
-    fitting = [face for face in snapshot.memory.faces if not review.sha or face.head == review.sha]
+    second = at.replace(microsecond=0)
+    fitting = [face for face in snapshot.memory.faces if not sha or face.head == sha]
     before = [face for face in fitting if face.at < second]
     within = [face for face in fitting if second <= face.at < second + timedelta(seconds=1)]
     found = (*before[-1:], *within)

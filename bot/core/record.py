@@ -10,6 +10,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from bot.core.model import ChangeRef, HostFacts, Permission
 from bot.core.project import Selection
@@ -240,6 +241,19 @@ class Memory:
     tightened: Mapping[str, Environment] = field(default_factory=dict)
     """Environments that the target branch's own configuration makes stricter (without credentials)."""
     planning_since: datetime | None = None
+    heads: tuple[tuple[str, datetime], ...] = ()
+    """Each head that was read, with when it first was, oldest first: whoever spoke since spoke of it, where a host
+    names no commit."""
+
+
+HEADS_KEPT: Final = 100
+
+
+def seen_heads(known: tuple[tuple[str, datetime], ...], head: str, now: datetime) -> tuple[tuple[str, datetime], ...]:
+    """The heads with one that was read now. One that comes back (a forced push) is seen anew."""
+    if not head or (known and known[-1][0] == head):
+        return known
+    return (*known, (head, now))[-HEADS_KEPT:]
 
 
 @dataclass(frozen=True, slots=True)

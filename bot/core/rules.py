@@ -14,6 +14,7 @@ from typing import Final
 from bot.core.ci import CheckRule
 from bot.core.destinations import Destination
 from bot.core.guard.rules import GuardRules
+from bot.core.policy.model import Policy
 from bot.core.project import DeployMode
 
 
@@ -186,6 +187,8 @@ class RepoRules:
     max_projects: int = 50
     guard: GuardRules = GuardRules()
     """The operator's guard, for projects whose environment has none of its own."""
+    policies: tuple[Policy, ...] = ()
+    """Files of policies in force, the operator's first."""
     digest: str = ""
     """Identifies these rules together with their environments' gates (not their credentials)."""
 
@@ -281,6 +284,8 @@ class Settings:
     issuer: str = ""
     """Who signs id tokens, as a URL; empty when nobody does."""
     chat: tuple[ChatRoute, ...] = ()
+    policies: tuple[str, ...] = ()
+    """Files of policies, or patterns of them, as written: relative to the operator's file."""
     limits: Limits = Limits()
     sandbox: SandboxRules = SandboxRules()
     guard: GuardRules = GuardRules()

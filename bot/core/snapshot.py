@@ -9,6 +9,7 @@ from datetime import datetime
 from bot.core.effectset import EffectSet
 from bot.core.group import Group
 from bot.core.model import Change, ChangeRef, ChangeState, HostFacts, Permission
+from bot.core.policy.ground import Ground
 from bot.core.project import Selection
 from bot.core.record import GateRecord, InLine, Intent, Judgement, Memory, Request, Verb
 from bot.core.rules import Environment, Limits, RepoRules
@@ -100,6 +101,8 @@ class Snapshot:
     """Direct pushes to the target branch that no change explains, oldest first, as sentences."""
     people: Mapping[str, Permission] = field(default_factory=dict)
     """Who has which permission in the repository, as far as the host lets us list them (lower-cased login)."""
+    ground: Ground = Ground()
+    """What policies compare with beside the host's facts; empty where there are none."""
     quotas: tuple[Quota, ...] = ()
     """What this change's author and repository have used of their shares; empty where none is limited."""
     frozen: str = ""

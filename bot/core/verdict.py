@@ -45,9 +45,13 @@ class Reason:
         return tuple(leaf for child in self.children for leaf in child.leaves())
 
     def blockers(self) -> tuple[Reason, ...]:
-        """What stands in the way, denials first."""
-        found = [leaf for leaf in self.leaves() if leaf.status in (Status.PENDING, Status.DENIED)]
-        return tuple(sorted(found, key=lambda leaf: -leaf.status))
+        """What stands in the way, denials first; nothing below a group that is met, though a way to it may wait."""
+        return tuple(sorted(self._blocking(), key=lambda leaf: -leaf.status))
+
+    def _blocking(self) -> tuple[Reason, ...]:
+        if self.status not in (Status.PENDING, Status.DENIED):
+            return ()
+        return tuple(leaf for child in self.children for leaf in child._blocking()) or (self,)
 
 
 def all_of(rule: str, text: str, children: tuple[Reason, ...]) -> Reason:

@@ -15,11 +15,12 @@ from bot.core.errors import HostBusy
 from bot.core.guard.targets import own_findings, with_foreign_targets
 from bot.core.model import Change, ChangeRef, ChangeState, HostFacts, Permission, RepoRef
 from bot.core.project import Selection
-from bot.core.record import Intent, IntentState, Memory
+from bot.core.record import Intent, IntentState, Memory, seen_heads
 from bot.core.rules import RepoRules
 from bot.core.runs import Run, RunState
 from bot.core.snapshot import MergeFact, Quota, Snapshot, TargetFact
 from bot.flow.access import probing, regained
+from bot.flow.grounding import grounded
 from bot.flow.grouping import with_group
 from bot.flow.merged import merge_fact
 from bot.flow.requests import absorb_comments, absorb_pressed, pressed_setting
@@ -66,7 +67,7 @@ def gather(services: Services, selector: Selector, row: ChangeRow) -> Gathered |
         merge = replace(merge, rules_digest=rules.digest) if merge is not None else None
     memory = _with_selection(selector, mirror, rules, memory, base, merge)
     snapshot = snapshot_of(services, rules, ref, memory, merge, _view(services, host, ref))
-    return Gathered(with_group(services, selector, mirror, snapshot), refetched)
+    return Gathered(with_group(services, selector, mirror, grounded(host, mirror, snapshot)), refetched)
 
 
 def _with_host(services: Services, host: Host, row: ChangeRow, now: datetime) -> tuple[Memory, bool]:
@@ -90,11 +91,11 @@ def _with_host(services: Services, host: Host, row: ChangeRow, now: datetime) ->
     memory = replace(
         memory,
         host=facts,
+        heads=seen_heads(memory.heads, facts.change.head_sha, now),
         pushers={sha: who for sha, who in pushers.items() if who},
         published=replace(memory.published, pages=pages),
     )
-    pressed = services.store.setting(pressed_setting(row.ref.repo, facts.change.head_sha))
-    memory = absorb_pressed(memory, pressed, now)
+    memory = absorb_pressed(memory, services.store.setting(pressed_setting(row.ref.repo, facts.change.head_sha)), now)
     return absorb_comments(memory, services.settings.instance, host.own_login(), now), True
 
 

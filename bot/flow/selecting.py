@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
 from bot.core.affected import affected
+from bot.core.config.digest import with_digest
 from bot.core.config.repository import CONFIG_FILE, RepoConfig, parse_repository
-from bot.core.config.tighten import effective, tightened
+from bot.core.config.tighten import tightened
 from bot.core.errors import Problem, TooLarge
 from bot.core.inputs import reads
 from bot.core.layout import lay_out
 from bot.core.model import RepoRef
+from bot.core.policy.compose import FOLDER, MOST_FILES, broken, in_force, is_policy_file
+from bot.core.policy.model import Policy
+from bot.core.policy.read import parse_policy
 from bot.core.project import Layout, Project, Selection
 from bot.core.rules import Environment, Grant, RepoRules, Settings
 from bot.flow.guarding import Guard
@@ -104,6 +108,9 @@ class Selector:
 
     def _lay_out(self, mirror: Mirror, repo: RepoRef, rules: RepoRules, commit: str) -> Layout:
         source = mirror.source(commit)
+        unreadable = [problem for _, found in _own(source) if not isinstance(found, Policy) for problem in found]
+        if unreadable:
+            return Layout(problems=tuple(unreadable))
         config = self._config(source)
         if isinstance(config, tuple):
             return Layout(problems=config)
@@ -121,20 +128,38 @@ class Selector:
     def in_force(self, mirror: Mirror, repo: RepoRef, rules: RepoRules, base: str) -> tuple[RepoRules, Tightened]:
         """The operator's rules as the configuration on the target branch's commit ``base`` makes them stricter."""
         key = (str(repo), rules.digest, mirror.tree(base))
-        return self._memo(self._in_force, key, lambda: self._tighten(mirror, repo, rules, base))
+        return self._memo(self._in_force, key, lambda: self._tighten(mirror, rules, base))
 
-    def _tighten(self, mirror: Mirror, repo: RepoRef, rules: RepoRules, base: str) -> tuple[RepoRules, Tightened]:
-        config = self._config(mirror.source(base))
-        if not isinstance(config, RepoConfig):
-            return rules, {}
+    def _tighten(self, mirror: Mirror, rules: RepoRules, base: str) -> tuple[RepoRules, Tightened]:
+        source = mirror.source(base)
+        own = tuple(policy if isinstance(policy, Policy) else broken(file, policy) for file, policy in _own(source))
+        rules = replace(rules, policies=in_force(rules.policies, own)) if own else rules
+        config = self._config(source)
         plain = self._settings.environments
-        changed = {name: each for name, each in tightened(plain, config).items() if each != plain.get(name)}
+        if not isinstance(config, RepoConfig):
+            return (with_digest(rules, plain) if own else rules), {}
+        stricter = tightened(plain, config)
+        changed = {name: each for name, each in stricter.items() if each != plain.get(name)}
         bare = {name: replace(each, plan=Grant(), apply=Grant()) for name, each in changed.items()}
-        return effective(self._settings, repo, config) or rules, bare
+        return (with_digest(rules, stricter) if own or config.environments else rules), bare
 
 
 def _unreadable(rules: RepoRules, base: str, head: str, error: TooLarge) -> Selection:
     return Selection(head, base, problems=(Problem("the tree", 0, "", str(error)),), rules_digest=rules.digest)
+
+
+def _own(source: Source) -> Iterator[tuple[str, Policy | tuple[Problem, ...]]]:
+    """A repository's own policies in a tree, each read or with what is wrong with it."""
+    files = [path for path in source.paths() if is_policy_file(path)]
+    if len(files) > MOST_FILES:
+        yield FOLDER, (Problem(FOLDER, 0, "", f"holds {len(files)} policies; at most {MOST_FILES} are read"),)
+        return
+    for file in sorted(files):
+        text = source.read(file)
+        if text is None:
+            yield file, (Problem(file, 0, "", "it is a link, or larger than a configuration may be"),)
+        else:
+            yield file, parse_policy(text, file)
 
 
 def _digest(mirror: Mirror, commit: str, project: Project) -> str:

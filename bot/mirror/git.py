@@ -11,11 +11,14 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bot.core.errors import HostGone
+from bot.core.policy.facts import FileFact
+from bot.core.policy.ground import GitCommit
 from bot.mirror.command import Credentials, Git
+from bot.mirror.history import changed_files, parse_commits
 from bot.mirror.objects import Objects, TreeSource, parse_tree
 from bot.mirror.worktree import check_out
 from bot.ports import MergeResult
@@ -170,6 +173,16 @@ class GitMirror:
         """Paths that differ; without rename detection both sides of a rename are listed."""
         listing = self._git.listing("diff-tree", "-r", "-z", "--no-renames", "--name-only", base, head)
         return tuple(sorted(path.decode("utf-8", "surrogateescape") for path in listing.split(b"\0") if path))
+
+    def changed_files(self, base: str, head: str) -> tuple[FileFact, ...]:
+        """What differs, with its lines."""
+        listing = self._git.listing("diff-tree", "-r", "-z", "--no-renames", "--raw", "--numstat", base, head)
+        return changed_files(listing)
+
+    def commits(self, shas: Sequence[str]) -> Mapping[str, GitCommit]:
+        """Parents and messages."""
+        wanted = "".join(f"{sha}\n" for sha in dict.fromkeys(shas)).encode()
+        return parse_commits(self._git.run("cat-file", "--batch", stdin=wanted).stdout)
 
     def source(self, sha: str) -> TreeSource:
         """The commit's tree, listed once and kept for a while."""

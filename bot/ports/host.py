@@ -72,6 +72,11 @@ class Reader(Protocol):
         is merely open to everybody. One call for a page of 50 at least."""
         ...
 
+    def members(self, group: str) -> frozenset[str] | None:
+        """Who is in a team (``organisation/team``) or an organisation (lower-cased logins); cached for some minutes.
+        None where our account may not list them all, or there is none of that name."""
+        ...
+
     def moved_changes(self, repo: RepoRef, since: datetime | None) -> tuple[ChangeStub, ...]:
         """Open changes; or, after ``since``, whatever was updated, open or not; newest first. One call for a page."""
         ...

@@ -5,12 +5,14 @@ Every method says what it raises; anything not said is a bug of the adapter.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from bot.core.guard.model import Listing
+from bot.core.policy.facts import FileFact
+from bot.core.policy.ground import GitCommit
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,14 @@ class Mirror(Protocol):
 
     def changed_paths(self, base: str, head: str) -> tuple[str, ...]:
         """Paths that differ between two trees or commits, both sides of a rename, sorted."""
+        ...
+
+    def changed_files(self, base: str, head: str) -> tuple[FileFact, ...]:
+        """The same with what happened to each and to how many of its lines. Raises TooLarge, too."""
+        ...
+
+    def commits(self, shas: Sequence[str]) -> Mapping[str, GitCommit]:
+        """Parents and messages of those of these commits that are here; a message is cut after 10,000 bytes."""
         ...
 
     def source(self, sha: str) -> Listing: ...

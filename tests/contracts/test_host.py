@@ -101,6 +101,16 @@ def test_a_change_is_told_with_its_people_reviews_and_words(stage: Stage) -> Non
     assert facts.change.created_at.tzinfo is not None
 
 
+def test_a_teams_members_are_listed_and_one_that_is_not_there_is_nobodys_guess(stage: Stage) -> None:
+    stage.make_team("dba", "bo", "dee")
+    found = stage.host.members("acme/dba")
+    assert found is not None and {"bo", "dee"} <= found
+    assert stage.host.members("acme/nobody") is None
+    assert stage.host.members("no/such group!") is None
+    whole = stage.host.members("acme")
+    assert whole is None or all(name == name.lower() for name in whole)
+
+
 def test_reading_twice_tells_the_same_and_known_facts_do_not_outlive_a_push(stage: Stage) -> None:
     number = stage.open_change("one")
     known = stage.host.change(ref(stage, number), known=None, checks=True)

@@ -221,7 +221,7 @@ def a_selection(*affected: Affected, **fields: Any) -> Selection:
 
 
 HOST_FIELDS = ("reviews", "comments", "commits", "checks", "permissions", "pushers", "complete")
-MEMORY_FIELDS = ("requests", "records", "faces", "published", "said", "refusals", "planning_since")
+MEMORY_FIELDS = ("requests", "records", "faces", "published", "said", "refusals", "planning_since", "heads")
 
 
 def a_snapshot(*effects: EffectSet, **fields: Any) -> Snapshot:

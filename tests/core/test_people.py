@@ -15,7 +15,7 @@ from bot.core.people import (
     author_may_write,
     contributors,
     eligible,
-    faces_before,
+    faces_at,
     latest_reviews,
     made_by_bot,
     objections,
@@ -126,7 +126,7 @@ def test_every_face_of_the_reviews_second_must_cover(build: SimpleNamespace) -> 
     before, within = build.a_face(), build.a_face({"app": other}, at=build.ago(999.5))
     after = build.a_face(at=build.ago(999))
     snapshot = build.a_snapshot(reviews=(review,), faces=(build.a_face(at=build.ago(3000)), before, within, after))
-    assert faces_before(snapshot, review) == (before, within)
+    assert faces_at(snapshot, review.submitted_at, review.sha) == (before, within)
     assert counting(build, reviews=(review,), faces=(before, within), known=(other,)).dropped == (review,)
 
 

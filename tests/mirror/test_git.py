@@ -237,3 +237,22 @@ def test_a_listing_that_takes_too_long_is_put_off_and_one_that_fails_is_told(
     monkeypatch.setenv("PATH", f"{slow.parent}{os.pathsep}{os.environ['PATH']}")
     with pytest.raises(HostBusy, match="took longer"):
         Git(origin.place, lambda: None, local=True, timeout=0.2).listing("ls-tree", "-r", sha)
+
+
+def test_what_differs_is_told_with_what_happened_and_how_many_lines(origin: Any, mirror: Any) -> None:
+    base = origin.commit({"kept": "1\n2\n", "gone": "x\n", "binary": "a\0b"}, branch="main")
+    head = origin.commit({"kept": "1\n3\n4\n", "new": "a\n", "binary": "a\0c"}, base, branch="topic")
+    origin.git("update-ref", "refs/pull/7/head", head)
+    mirror.fetch((base, head), branch="main", change=7)
+    found = {each.path: (each.status.value, each.added, each.deleted) for each in mirror.changed_files(base, head)}
+    assert found["kept"] == ("changed", 2, 1) and found["new"] == ("added", 1, 0)
+    assert found["binary"] == ("changed", 0, 0) and found["gone"] == ("deleted", 0, 1) and len(found) == 4
+
+
+def test_commits_are_told_with_parents_and_message_and_what_is_none_is_left_out(origin: Any, mirror: Any) -> None:
+    base = origin.commit({"f": "1"}, branch="main")
+    head = origin.commit({"f": "2"}, base, branch="topic")
+    origin.git("update-ref", "refs/pull/7/head", head)
+    mirror.fetch((base, head), branch="main", change=7)
+    found = mirror.commits([base, head, head, "f" * 40, mirror.tree(head)])
+    assert set(found) == {base, head} and found[head].parents == (base,) and found[base].message

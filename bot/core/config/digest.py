@@ -25,7 +25,7 @@ def with_digest(rules: RepoRules, environments: Mapping[str, Environment]) -> Re
 def rules_digest(rules: RepoRules, environments: Mapping[str, Environment]) -> str:
     """SHA-256 over canonical JSON. The order of granted environments counts (the first match wins)."""
     reached = _reached(rules.environments, environments)
-    value = {
+    value: dict[str, object] = {
         "format": FORMAT,
         "mode": rules.mode.value,
         "branches": list(rules.branches),
@@ -36,6 +36,8 @@ def rules_digest(rules: RepoRules, environments: Mapping[str, Environment]) -> s
         "guard": rules.guard.canonical(),
         "environments": {name: _gate(environments.get(name) or Environment(name)) for name in reached},
     }
+    if rules.policies:
+        value["policies"] = [[policy.file, policy.digest] for policy in rules.policies]
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

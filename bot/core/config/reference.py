@@ -14,6 +14,7 @@ from typing import Any, Final
 from bot.core.commands import ELSEWHERE, HELP
 from bot.core.config.schema import Schema, published
 from bot.core.guard.rules import ALLOWED, RULES
+from bot.core.policy.page import page as policy_page
 
 HEADER: Final = "<!-- Made by `python -m bot.core.config.reference {page}`; change the {source} instead. -->\n"
 
@@ -234,6 +235,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "configuration": configuration,
     "commands": commands,
     "guard": guard,
+    "policy-reference": policy_page,
 }
 
 if __name__ == "__main__":  # pragma: no cover - the two lines that print

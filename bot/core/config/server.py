@@ -159,6 +159,7 @@ class _Reader:
             environments=environments,
             issuer=self._issuer,
             chat=self._chat(),
+            policies=tuple(raw.get("policies", ())),
             limits=_limits(raw.get("limits", {})),
             sandbox=_sandbox(raw.get("sandbox", {})),
             guard=self._guard,

@@ -20,6 +20,7 @@ from bot.core.decide.requests import request_effects
 from bot.core.decide.telling import reminder_times, tell_effects
 from bot.core.effects import Decision
 from bot.core.gate import judge
+from bot.core.policy.compose import edges
 from bot.core.snapshot import Snapshot
 
 
@@ -45,7 +46,7 @@ def decide(snapshot: Snapshot) -> Decision:
 
 def _wake_at(snapshot: Snapshot) -> datetime | None:
     """The next moment at which the same facts would decide something else (law 14)."""
-    times = [*held_until(snapshot), *reminder_times(snapshot)]
+    times = [*held_until(snapshot), *reminder_times(snapshot), *edges(snapshot.rules.policies, snapshot.now)]
     if snapshot.memory.planning_since is not None:
         times.append(comment_due(snapshot))
     if over_quota(snapshot) and (quota := spent(snapshot)):

@@ -11,7 +11,7 @@ from bot.core.face.explain import plain_keeping_code
 from bot.core.face.markdown import code, plain
 from bot.core.face.words import both, either
 from bot.core.model import Review
-from bot.core.people import eligible, faces_before
+from bot.core.people import eligible, faces_at
 from bot.core.record import InLine, MergeRecord, Request
 from bot.core.snapshot import Snapshot
 from bot.core.verdict import Reason
@@ -22,7 +22,7 @@ NAMED = 5
 
 def approval_dropped(snapshot: Snapshot, review: Review, current: Mapping[str, Mapping[str, EffectSet]]) -> str:
     """To somebody whose approval no longer counts: what is new since."""
-    faces = faces_before(snapshot, review)
+    faces = faces_at(snapshot, review.submitted_at, review.sha)
     news: list[str] = []
     for sets in current.values():
         for project, effects in sets.items():

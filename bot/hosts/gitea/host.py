@@ -55,6 +55,10 @@ class Gitea:
         """Asked once in five minutes; HostDenied when our account does not administer the repository."""
         return self._reads.permission(repo, login)
 
+    def members(self, group: str) -> frozenset[str] | None:
+        """Who is in a team or organisation."""
+        return self._reads.people.groups.members(group)
+
     def people(self, repo: RepoRef) -> Mapping[str, Permission]:
         """Who may write, as far as our account may ask; empty when it may not."""
         return self._reads.people.writers(self._reads.at(repo))

@@ -12,6 +12,7 @@ from bot.core.model import Permission
 from bot.hosts.fields import login, some
 from bot.hosts.gitea.client import Client
 from bot.hosts.gitea.parse import PERMISSIONS, permission
+from bot.hosts.groups import MOST, Groups
 from bot.hosts.remembering import Aging
 
 MOST_PEOPLE: Final = 50
@@ -33,6 +34,7 @@ class People:
         self._known = Aging(PERMISSION_SECONDS, clock)
         self._teams = Aging(PERMISSION_SECONDS, clock)
         self._listed = Aging(PEOPLE_SECONDS, clock)
+        self.groups = Groups(self._group, login, clock)
 
     def permission(self, at: str, who: str) -> Permission:
         """Somebody's permission, asked once in five minutes; NONE for who is not there.
@@ -88,6 +90,18 @@ class People:
         except (HostGone, HostDenied):
             return False
         return True
+
+    def _group(self, group: str) -> tuple[list[dict[str, Any]], bool]:
+        """A team is known by its number, which its organisation's list tells."""
+        organisation, _, team = group.partition("/")
+        at = f"/orgs/{quote(organisation)}"
+        if not team:
+            return self._client.all(f"{at}/members", MOST)
+        listed, _ = self._client.all(f"{at}/teams", MOST)
+        number = next((each.get("id") for each in listed if str(each.get("name")).lower() == team.lower()), None)
+        if not isinstance(number, int):
+            raise HostGone(f"no team {team}")
+        return self._client.all(f"/teams/{number}/members", MOST)
 
     def writers(self, at: str) -> Mapping[str, Permission]:
         """Who may write there, asked once in half an hour; empty when our account may not ask.

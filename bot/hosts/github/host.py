@@ -68,6 +68,10 @@ class GitHub:
         """Asked once in five minutes."""
         return self._reads.permission(repo, login)
 
+    def members(self, group: str) -> frozenset[str] | None:
+        """Who is in a team or organisation."""
+        return self._reads.groups.members(group)
+
     def people(self, repo: RepoRef) -> Mapping[str, Permission]:
         """Collaborators, as far as our account may list them; empty when it may not."""
         return self._reads.people(repo)

@@ -18,6 +18,8 @@ from bot.hosts.github import parse
 from bot.hosts.github.account import Account
 from bot.hosts.github.client import Client
 from bot.hosts.github.settings import GitHubSettings
+from bot.hosts.groups import MOST as GROUP
+from bot.hosts.groups import Groups
 from bot.hosts.listing import Pages, moved, repositories
 from bot.hosts.remembering import Aging
 from bot.ports import ChangeStub
@@ -44,6 +46,7 @@ class Reads:
         self._clock = clock
         self._people = Aging(PEOPLE_SECONDS, clock)
         self._permissions = Aging(PEOPLE_SECONDS, clock)
+        self.groups = Groups(self._group, fields.login, clock)
         self._renamed: dict[str, str] = {}
         self._lock = threading.Lock()
 
@@ -187,6 +190,13 @@ class Reads:
         found = {fields.login(each).lower(): parse.permission(each) for each in listed if fields.login(each)}
         self._people.put((repo.path,), found)
         return found
+
+    def _group(self, group: str) -> tuple[list[dict[str, Any]], bool]:
+        """https://docs.github.com/en/rest/teams/members#list-team-members: with those of the teams below it. Of an
+        organisation's members who is no member itself sees only the public ones."""
+        organisation, _, team = group.partition("/")
+        at = f"/orgs/{quote(organisation)}" + (f"/teams/{quote(team, safe='')}" if team else "")
+        return self._account.client(group if team else f"{group}/").all(f"{at}/members", GROUP)
 
     # ----------------------------------------------------------------------------------------- listings
 

@@ -52,6 +52,10 @@ class GitLab:
         """Asked once in five minutes; NONE for who is not there."""
         return self._reads.permission(repo, login)
 
+    def members(self, group: str) -> frozenset[str] | None:
+        """Who is in a group or subgroup, also by the groups above."""
+        return self._reads.people.groups.members(group)
+
     def people(self, repo: RepoRef) -> Mapping[str, Permission]:
         """Members by whatever way, as far as our account may list them; empty when it may not."""
         return self._reads.people.members(self._reads.at(repo))

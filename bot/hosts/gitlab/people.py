@@ -6,13 +6,14 @@ import re
 import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from bot.core.errors import HostBusy, HostDenied, HostGone, HostUnclear
 from bot.core.model import Permission
 from bot.hosts.fields import some
 from bot.hosts.gitlab import parse
 from bot.hosts.gitlab.client import Client
+from bot.hosts.groups import Groups
 from bot.hosts.remembering import Aging
 
 MOST: Final = 5000
@@ -36,6 +37,7 @@ class People:
         self._client = client
         self._members = Aging(PEOPLE_SECONDS, clock)
         self._single = Aging(PEOPLE_SECONDS, clock)
+        self.groups = Groups(self._group, _active, clock)
         self._accounts = Aging(ADDRESS_SECONDS, clock)
         # https://docs.gitlab.com/user/profile/#use-an-automatically-generated-private-commit-email
         host = re.escape(urlsplit(url).hostname or "")
@@ -84,6 +86,10 @@ class People:
         except HostGone:
             return Permission.NONE
 
+    def _group(self, group: str) -> tuple[list[dict[str, Any]], bool]:
+        """https://docs.gitlab.com/api/members/#list-all-group-members-including-inherited-and-invited-members"""
+        return self._client.all(f"/groups/{quote(group, safe='')}/members/all", MOST)
+
     # ------------------------------------------------------------------------------------------- accounts
 
     def logins(self, path: str, number: int, addresses: Collection[str]) -> Mapping[str, str]:
@@ -128,3 +134,8 @@ class People:
         except (HostDenied, HostGone):
             return ""
         return parse.username(found[0]) if len(found) == 1 else ""
+
+
+def _active(member: Mapping[str, Any]) -> str:
+    """A member's name; nothing for one who is blocked or only invited."""
+    return parse.username(member) if parse.permission(member) > Permission.NONE else ""

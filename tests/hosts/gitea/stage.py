@@ -60,6 +60,15 @@ class GiteaStage:
     def close(self, number: int) -> None:
         self.ground.edit(number, "dee", state="closed")
 
+    def make_team(self, slug: str, *people: str) -> None:
+        server, rights = self.ground.server, {"units": ["repo.code"], "units_map": {"repo.code": "read"}}
+        for team in server.call("GET", "/orgs/acme/teams", by="ann"):
+            if team["name"] == slug:
+                server.call("DELETE", f"/teams/{team['id']}", by="ann")
+        made = server.call("POST", "/orgs/acme/teams", {"name": slug, "permission": "read"} | rights, by="ann")
+        for login in (*people, BOT):
+            server.call("PUT", f"/teams/{made['id']}/members/{login}", by="ann")
+
     def deliveries(self) -> list[tuple[dict[str, str], bytes]]:
         self.ground.hook(self.catcher.url, EVENTS)
         number = self.open_change("told")

@@ -70,6 +70,14 @@ def team_people(call: Call, org: str, slug: str) -> Result:
     return Page(members, lambda login: people.user(call.state, login))
 
 
+def org_people(call: Call, org: str) -> Result:
+    """``GET /orgs/{org}/members``: all of them for a member, for others the public ones, of which there are none."""
+    found = call.state.account(org)
+    members = call.state.members.get(found.login, {})
+    shown = sorted(members) if call.actor.login in members or call.actor.app_id else []
+    return Page(shown, lambda login: people.user(call.state, login))
+
+
 def team_membership(call: Call, org: str, slug: str, login: str) -> Result:
     """``GET /orgs/{org}/teams/{slug}/memberships/{login}``."""
     team: Team = call.state.team(org, slug)
@@ -131,6 +139,7 @@ ROUTES = (
     Route("GET", "/user", me),
     Route("GET", "/users/<login>", one_user),
     Route("GET", "/orgs/<org>", one_org),
+    Route("GET", "/orgs/<org>/members", org_people),
     Route("GET", "/orgs/<org>/memberships/<login>", org_membership),
     Route("GET", "/orgs/<org>/teams", org_teams),
     Route("GET", "/orgs/<org>/teams/<slug>", one_team),
