@@ -26,7 +26,7 @@ from bot.flow.merged import merge_fact
 from bot.flow.requests import absorb_comments, absorb_pressed, pressed_setting
 from bot.flow.selecting import Selector, settled
 from bot.flow.services import Services
-from bot.ports import ChangeRow, Host, Mirror, TargetRow
+from bot.ports import Capabilities, ChangeRow, Host, Mirror, TargetRow
 
 STALE_FOR = timedelta(minutes=1)
 FACES_KEPT = 50
@@ -201,12 +201,7 @@ class HostView:
 
     bot: str = ""
     people: Mapping[str, Permission] = field(default_factory=dict)
-    comment_limit: int = 65536
-    review_has_sha: bool = True
-    required_by_name: bool = True
-    slash_commands: bool = True
-    mark: str = "#"
-    line: str = "merge queue"
+    can: Capabilities = Capabilities(65536, review_has_sha=True, required_by_name=True, rich_checks=False)
 
 
 def own_login_setting(host: str) -> str:
@@ -215,19 +210,15 @@ def own_login_setting(host: str) -> str:
 
 
 def _view(services: Services, host: Host, ref: ChangeRef) -> HostView:
-    capabilities = host.capabilities()
     login = host.own_login()
     services.store.put_setting(own_login_setting(ref.repo.host), login, only_new=True)
-    return HostView(
-        bot=login,
-        people=host.people(ref.repo),
-        comment_limit=capabilities.comment_limit,
-        review_has_sha=capabilities.review_has_sha,
-        required_by_name=capabilities.required_by_name,
-        slash_commands=capabilities.slash_commands,
-        mark=capabilities.mark,
-        line=capabilities.line,
-    )
+    return HostView(login, host.people(ref.repo), host.capabilities())
+
+
+def view_from_here(services: Services, name: str) -> HostView:
+    """What is known of a host without speaking to it."""
+    login, host = services.store.setting(own_login_setting(name)) or "", services.hosts.get(name)
+    return HostView(login) if host is None else HostView(login, can=host.capabilities())
 
 
 def snapshot_of(
@@ -262,12 +253,12 @@ def snapshot_of(
         bot=view.bot,
         link=f"{url}/changes/{ref.repo}/{ref.number}" if (url := public_url(services)) else "",
         instance=settings.instance,
-        comment_limit=view.comment_limit,
-        review_has_sha=view.review_has_sha,
-        required_by_name=view.required_by_name,
-        slash_commands=view.slash_commands,
-        mark=view.mark,
-        line=view.line,
+        comment_limit=view.can.comment_limit,
+        review_has_sha=view.can.review_has_sha,
+        required_by_name=view.can.required_by_name,
+        slash_commands=view.can.slash_commands,
+        mark=view.can.mark,
+        line=view.can.line,
     )
 
 

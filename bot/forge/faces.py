@@ -20,7 +20,8 @@ from bot.forge.state import State
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """One way of being seen. ``page`` is the path of a change's page, ``events`` what a hook wants by default."""
+    """One way of being seen. ``page`` is the path of a change's page, ``events`` what a hook wants by default,
+    ``noun`` and ``mark`` how people there call a change and its number."""
 
     name: str
     api: str
@@ -34,6 +35,8 @@ class Face:
     report: Callable[[State, Repo, Actor, str, str, str, str, str | None], Status]
     habit: Habit | None = None
     joined_squash: bool = False
+    noun: str = "pull request"
+    mark: str = "#"
 
 
 def _approve_commit(state: State, repo: Repo, actor: Actor, pull: Pull, body: str, sha: str | None) -> Review:
@@ -104,6 +107,8 @@ _GITLAB = Face(
     report=_report_step,
     habit=hooks.Habit(),
     joined_squash=True,
+    noun="merge request",
+    mark="!",
 )
 _APP = replace(_GITHUB, name=installing.FACE, headers=github_payloads.app_headers)
 _SYSTEM = replace(_GITLAB, name="gitlab-system", events=("System Hook",), render=hooks.render_system)

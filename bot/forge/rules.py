@@ -206,6 +206,15 @@ def admits(state: State, repo: Repo, actor: Actor, access: Access) -> bool:
     return by_role or actor.login in access.people
 
 
+def who_merges(repo: Repo, branch: str) -> str:
+    """Who alone may merge into a branch, in words; empty where everybody who may write does."""
+    rule = repo.protections.get(branch)
+    if rule is None or rule.merge is None:
+        return ""
+    named = [f"{rule.merge.role.word}s"] if rule.merge.role is not None else []
+    return " and ".join([*named, *sorted(rule.merge.people)]) or "nobody"
+
+
 def may_merge(state: State, repo: Repo, actor: Actor, branch: str) -> bool:
     """Whether somebody may merge into a branch at all: it takes the right to write and the branch's own leave."""
     rule = repo.protections.get(branch)

@@ -18,6 +18,7 @@ from werkzeug.exceptions import NotFound
 
 from bot.core.config.server import rules_for
 from bot.core.errors import KeyMismatch
+from bot.core.face.address import reaching
 from bot.core.face.compose import compose
 from bot.core.face.effects import Detail
 from bot.core.face.explain import explain
@@ -27,7 +28,7 @@ from bot.core.face.render import render
 from bot.core.gate import judge
 from bot.core.model import ChangeRef
 from bot.core.runs import Run
-from bot.flow.gather import HostView, own_login_setting, snapshot_of
+from bot.flow.gather import snapshot_of, view_from_here
 from bot.flow.services import Services
 from bot.ports import AuditRow, Budget, ChangeRow
 from bot.web.metrics import scrape
@@ -98,6 +99,7 @@ def create_app(services: Services, read_log: LogReader, ready: Check = nothing_m
     app.jinja_env.finalize = _shown
     app.jinja_env.filters["clock"] = lambda at: at.strftime("%Y-%m-%d %H:%M:%S UTC") if at else ""
     app.jinja_env.filters["line"] = to_line
+    app.jinja_env.filters["called"] = lambda ref: _called(services, ref)
     app.after_request(_secure)
     add_health(app, services.store, services.queue, ready)
     _add_pages(app, services)
@@ -109,6 +111,11 @@ def create_app(services: Services, read_log: LogReader, ready: Check = nothing_m
 def _shown(value: object) -> object:
     """What a template says of anybody's text: nothing in it hides, or turns the direction of what is around it."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _called(services: Services, ref: ChangeRef) -> str:
+    """A change's number as people of its host write it."""
+    return f"{view_from_here(services, ref.repo.host).can.mark}{ref.number}"
 
 
 def _missing(_: NotFound) -> tuple[Response | str, int]:
@@ -203,17 +210,13 @@ def _verdict(services: Services, row: ChangeRow) -> tuple[Markup, Markup]:
     rules = rules_for(services.settings, row.ref.repo)
     if rules is None:
         return Markup(""), Markup("")
-    snapshot = snapshot_of(
-        services,
-        rules,
-        row.ref,
-        row.memory,
-        None,
-        HostView(bot=services.store.setting(own_login_setting(row.ref.repo.host)) or ""),
-    )
+    view = view_from_here(services, row.ref.repo.host)
+    snapshot = snapshot_of(services, rules, row.ref, row.memory, None, view)
     verdict = judge(snapshot)
     face = compose(snapshot, verdict)
-    return to_html(_whole(face, snapshot.instance) if face else ""), to_html(explain(verdict))
+    texts = (_whole(face, snapshot.instance) if face else "", explain(verdict))
+    shown, tree = (to_html(reaching(text, slash_commands=snapshot.slash_commands)) for text in texts)
+    return shown, tree
 
 
 def _whole(face: Face, instance: str) -> str:

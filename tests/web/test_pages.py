@@ -77,6 +77,20 @@ def test_a_changes_page_shows_verdict_plan_reasons_runs_and_history(world: Any, 
     assert after.index("<h2>History</h2>") < after.rindex("<time")
 
 
+def test_the_pages_write_numbers_and_commands_as_people_of_the_host_do(make_world: Any) -> None:
+    world = make_world(host="gitlab")
+    client = create_app(world.services, world.wiring.log_reader(world.store)).test_client()
+    world.pull({"prod/web/wanted": "a=2\n"})
+    change = CHANGE.replace("github", "gitlab")
+    run = next(each for each in world.store.runs_of(ChangeRef(world.repo_ref, 1)))
+    for path in ("/", change, f"{change}/runs/{run.id}"):
+        page = text(client, path)
+        assert "!1" in page and "#1" not in page
+    page = text(client, change)
+    assert "say <code>headgate merge</code>: nobody but Headgate may merge here" in page
+    assert "<code>/" not in page
+
+
 def test_a_runs_page_names_its_facts_and_its_log_is_read_piece_by_piece(world: Any, client: FlaskClient) -> None:
     world.pull({"prod/web/wanted": "a=2\n"})
     run = plan_run(world)

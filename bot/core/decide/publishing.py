@@ -131,6 +131,7 @@ def _comment(snapshot: Snapshot, verdict: Reason) -> Iterable[HostEffect]:
 
 def _shown(snapshot: Snapshot, headline: str) -> FaceShown:
     change, effects = snapshot.change, planned_fingerprints(snapshot)
+    headline = reaching(headline, slash_commands=snapshot.slash_commands)
     return FaceShown(snapshot.now, change.head_sha, change.base_ref, effects, headline.removeprefix("> "))
 
 

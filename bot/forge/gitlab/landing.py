@@ -9,10 +9,12 @@ from bot.forge.state import State
 
 def wish_for(repo: Repo, pull: Pull, message: str | None = None) -> merging.MergeWish:
     """How this project merges this change."""
-    first, _, rest = (message or "").partition("\n")
+    whole = f"{pull.title}\n\nSee merge request {repo.full_name}!{pull.number}"
+    usual = pull.title if pull.squash else f"Merge branch '{pull.head_ref}' into '{pull.base_ref}'\n\n{whole}"
+    first, _, rest = (message or usual).partition("\n")
     method = MergeMethod.SQUASH if pull.squash else repo.settings.method
     joined = pull.squash and repo.settings.method is MergeMethod.MERGE
-    return merging.MergeWish(method, pull.head_sha, first or None, rest.strip() or None, joined=joined)
+    return merging.MergeWish(method, pull.head_sha, first, rest.strip() or None, joined=joined)
 
 
 def tidy(state: State, repo: Repo, actor: Actor, pull: Pull) -> None:

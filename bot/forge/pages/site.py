@@ -13,6 +13,7 @@ from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 
 from bot.forge import gitread, merging, pulls, talk
+from bot.forge.faces import FACES
 from bot.forge.model import AccountKind, Actor, MergeMethod, Pull, Refused, Repo, ReviewState
 from bot.forge.pages.markdown import render
 from bot.forge.pages.samples import open_sample, push_sample
@@ -97,6 +98,8 @@ class _Pages:
             "avatar_id": lambda login: ids.get(login, 0),
             "ago": self._ago,
             "markdown": render,
+            "noun": FACES[self.state.face].noun,
+            "mark": FACES[self.state.face].mark,
         }
 
     def viewer(self) -> str | None:
@@ -235,27 +238,32 @@ def _merge(state: State, repo: Repo, actor: Actor, pull: Pull) -> None:
     word = request.form.get("method", "merge")
     if word not in ("merge", "squash", "rebase"):
         raise Refused("There is no such merge method.")
+    face = FACES[state.face]
     wish = merging.MergeWish(
-        MergeMethod(word), request.form.get("sha") or None, bypass=request.form.get("bypass") == "yes"
+        MergeMethod(word),
+        request.form.get("sha") or None,
+        bypass=request.form.get("bypass") == "yes",
+        joined=face.joined_squash,
     )
-    merging.merge(state, repo, actor, pull, wish)
+    merging.merge(state, repo, actor, pull, wish, face.blockers)
 
 
-def _review(verdict: ReviewState) -> Callable[[State, Repo, Actor, Pull], None]:
-    def submit(state: State, repo: Repo, actor: Actor, pull: Pull) -> None:
-        talk.submit_review(state, repo, actor, pull, verdict, _body())
-
-    return submit
+def _request_changes(state: State, repo: Repo, actor: Actor, pull: Pull) -> None:
+    talk.submit_review(state, repo, actor, pull, ReviewState.CHANGES_REQUESTED, _body())
 
 
 def _comment(state: State, repo: Repo, actor: Actor, pull: Pull) -> None:
-    talk.add_comment(state, repo, actor, pull, _body())
+    FACES[state.face].say(state, repo, actor, pull, _body())
+
+
+def _approve(state: State, repo: Repo, actor: Actor, pull: Pull) -> None:
+    FACES[state.face].approve(state, repo, actor, pull, _body(), None)
 
 
 _ACTIONS: dict[str, Callable[[State, Repo, Actor, Pull], object]] = {
     "comment": _comment,
-    "approve": _review(ReviewState.APPROVED),
-    "request-changes": _review(ReviewState.CHANGES_REQUESTED),
+    "approve": _approve,
+    "request-changes": _request_changes,
     "merge": _merge,
     "close": pulls.close_pull,
     "reopen": pulls.reopen,

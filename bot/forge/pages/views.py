@@ -8,10 +8,11 @@ from datetime import datetime
 from markupsafe import Markup
 
 from bot.forge import merging, pulls
+from bot.forge.faces import FACES
 from bot.forge.gitstore import CommitInfo, FileChange
 from bot.forge.model import Actor, Pull, Repo, ReviewState, Role
 from bot.forge.pages.markdown import diff_lines, render
-from bot.forge.rules import Check, CheckOutcome, checks_of, merge_blockers, standing_reviews
+from bot.forge.rules import Check, CheckOutcome, checks_of, may_merge, standing_reviews, who_merges
 from bot.forge.state import State
 
 _LAST = 1 << 62
@@ -83,7 +84,7 @@ def pull_view(state: State, repo: Repo, pull: Pull, viewer: str | None) -> PullV
         checks_tone=tone,
         reviews=[(login, review.state) for login, review in sorted(standing_reviews(pull).items())],
         obstacles=merging.obstacles(state, repo, pull),
-        blockers=merge_blockers(state, repo, pull),
+        blockers=FACES[state.face].blockers(state, repo, pull) + _not_by_you(state, repo, pull, viewer),
         may_write=role >= Role.WRITE,
         may_edit=viewer == pull.author or role >= Role.TRIAGE,
         may_bypass=viewer is not None and merging.can_bypass(state, repo, Actor(viewer), pull),
@@ -91,6 +92,14 @@ def pull_view(state: State, repo: Repo, pull: Pull, viewer: str | None) -> PullV
         files=[changed_file(change) for change in pulls.pull_files(state, repo, pull)],
         protected=rule is not None,
     )
+
+
+def _not_by_you(state: State, repo: Repo, pull: Pull, viewer: str | None) -> list[str]:
+    """That others merge here, where that is so."""
+    who = who_merges(repo, pull.base_ref)
+    if not who or (viewer is not None and may_merge(state, repo, Actor(viewer), pull.base_ref)):
+        return []
+    return [f"Only {who} may merge into {pull.base_ref}."]
 
 
 def status_of(pull: Pull) -> str:
