@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,19 @@ def test_the_demo_plays_its_tour_and_leaves_nothing_behind(tmp_path: Path, words
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "did not happen" not in done.stdout
+    assert not (tmp_path / "demo").exists()
+
+
+@pytest.mark.slow
+def test_a_tour_that_somebody_stops_says_so_by_its_exit_code_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "bot.cli", "demo", "--once", "--redis", "none", "--data", str(tmp_path / "demo")]
+    playing = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert playing.stdout is not None
+    assert any("opens pull request #1" in line for line in playing.stdout)
+    playing.send_signal(signal.SIGINT)
+    said, _ = playing.communicate(timeout=60)
+
+    assert (playing.returncode, "Stopping and cleaning up" in said) == (130, True)
     assert not (tmp_path / "demo").exists()
 
 

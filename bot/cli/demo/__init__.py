@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -18,6 +19,18 @@ DEFAULT_DATA = Path("~/.cache/headgate-demo")
 
 MADE_BY_US = ("git", "live", "headgate-server.yaml")
 """What every demo's directory holds; one that is not empty and lacks any of it is somebody's own."""
+
+
+class Stopped(KeyboardInterrupt):
+    """Somebody pressed Ctrl-C, or ended us with a signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"signal {number}")
+        self.number = number
+
+
+def _stop(number: int, _: object) -> NoReturn:
+    raise Stopped(number)
 
 
 @click.command()
@@ -35,23 +48,25 @@ def command(host: str, once: bool, data: str, database: str, redis: str, keep: b
     _make_room(place)
     # A service manager or a script ends us with SIGTERM; it cleans up like Ctrl-C.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, _stop)
     stage, code = Stage(place, database, redis, (0, 0, 0) if once else PREFERRED_PORTS, host), 0
-    narrator = Narrator(sys.stdout)
+    narrator, invited = Narrator(sys.stdout), False
     try:
         stage.start()
         narrator.curtain(stage)
-        play(stage, narrator)
+        left_open = play(stage, narrator)
         if once:
             narrator.close(stage)
         else:
-            narrator.invite(stage)
+            narrator.invite(stage, left_open)
+            invited = True
             stage.wait()
     except StepFailed as failure:
         narrator.failed(failure, stage.log_tail())
         code = 1
-    except KeyboardInterrupt:
+    except Stopped as stopped:
         click.echo("\n  Stopping and cleaning up.")
+        code = 0 if invited else 128 + stopped.number
     finally:
         stage.stop()
         if keep:

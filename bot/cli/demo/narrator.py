@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 
 if TYPE_CHECKING:
     from bot.cli.demo.stage import Stage
+    from bot.forge import PullStory
 
 T = TypeVar("T")
 
@@ -64,11 +65,13 @@ class Narrator:
         )
         self._out.flush()
 
-    def invite(self, stage: Stage) -> None:
-        """What a person can do now."""
+    def invite(self, stage: Stage, pull: PullStory) -> None:
+        """What a person can do now: the change that was left open waits for them."""
+        merge = "Merge" if stage.people_merge else "write the comment `headgate merge`"
         self._out.write(
-            f"\n  Every step happened. Now try it yourself: open {stage.name_of(4)} and press Approve.\n"
-            f"  {stage.forge_url}/{stage.repo_name}/pulls/4      Ctrl-C stops and cleans up.\n"
+            f"\n  Every step happened. Now try it yourself: open {stage.name_of(pull.number)}, sign in as bo, press\n"
+            f"  Approve, then {merge}.\n"
+            f"  {pull.url}      Ctrl-C stops and cleans up.\n"
         )
         self._out.flush()
 

@@ -84,7 +84,7 @@ mv "$LIVE/dns/zone.txt.new" "$LIVE/dns/zone.txt"
 README = """\
 # Infrastructure of acme
 
-Whatever runs is described here, and only what was merged here runs. Open a pull request; Headgate shows what it
+Whatever runs is described here, and only what was merged here runs. Open a {noun}; Headgate shows what it
 would do, waits for the approvals that production needs, and deploys it once it is merged.
 """
 
@@ -121,10 +121,10 @@ def settings(port: int, greeting: str) -> str:
     return f'listen_port: {port}\ngreeting: "{greeting}"\n'
 
 
-def files(live: Path) -> dict[str, str]:
-    """Every file of the first commit."""
+def files(live: Path, noun: str) -> dict[str, str]:
+    """Every file of the first commit; ``noun`` is what the host calls a change."""
     found = {
-        "README.md": README,
+        "README.md": README.format(noun=noun),
         ".headgate.yaml": config(),
         "web/site.yml": SITE,
         "web/inventory.ini": INVENTORY,

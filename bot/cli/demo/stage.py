@@ -19,6 +19,7 @@ from bot.cli.demo.seed import SERVER, files
 from bot.cli.demo.sink import ChatRoom
 from bot.cli.processes import REDIS_VARIABLE
 from bot.forge import Forge
+from bot.forge.faces import FACES
 from bot.hosts.github.inbox import EVENTS
 from bot.hosts.gitlab.signing import KEY_BYTES, PREFIX
 
@@ -56,11 +57,12 @@ class Stage:
 
     def start(self) -> None:
         """People, a repository with protection and a webhook, then Headgate. Raises StepFailed."""
-        self._people()
+        self.furnish()
         self._write_settings()
         self._serve()
 
-    def _people(self) -> None:
+    def furnish(self) -> None:
+        """The people, and their repository."""
         forge = self.forge
         for login, name in (("dee", "Dee"), ("bo", "Bo"), ("ann", "Ann")):
             forge.add_user(login, name=name)
@@ -69,7 +71,7 @@ class Stage:
         forge.add_org("acme")
         self.repo = forge.create_repo(
             self.repo_name,
-            files=files(self.live),
+            files=files(self.live, self.noun),
             permissions={"dee": "write", "bo": "write", "ann": "admin", "acme-bot": "admin"},
         )
         self.protect()
@@ -97,9 +99,14 @@ class Stage:
         """Whether people merge by themselves, or ask Headgate to."""
         return self.host != "gitlab"
 
+    @property
+    def noun(self) -> str:
+        """What people of this host call a change."""
+        return FACES[self.host].noun
+
     def name_of(self, number: int) -> str:
-        """A change as people of this host call it."""
-        return f"merge request !{number}" if self.host == "gitlab" else f"pull request #{number}"
+        """One change as people of this host call it."""
+        return f"{self.noun} {FACES[self.host].mark}{number}"
 
     def _write_settings(self) -> None:
         for name, value in (("token", self.token), ("hook", self.hook_secret), ("chat", self.chat_secret)):

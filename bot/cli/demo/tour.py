@@ -14,15 +14,15 @@ READING = timedelta(seconds=2)
 """What the quickest of reviewers needs; times of the host are whole seconds."""
 
 
-def play(stage: Stage, narrator: Narrator) -> None:
-    """Every act. Raises StepFailed at the first step that does not happen."""
+def play(stage: Stage, narrator: Narrator) -> PullStory:
+    """Every act; gives the change that is left open. Raises StepFailed at the first step that does not happen."""
     _reviewed_change(stage, narrator)
     narrator.space()
     _differing_deploy(stage, narrator)
     narrator.space()
     _bypassing_merge(stage, narrator)
     narrator.space()
-    _left_open(stage, narrator)
+    return _left_open(stage, narrator)
 
 
 # ------------------------------------------------------------------------------------- what is seen
@@ -43,10 +43,6 @@ def _planned(pull: PullStory) -> bool:
     second it was given in, and on a slow machine the comment comes before the last plan is in it."""
     read = datetime.now(UTC) - READING
     return any("Waiting for 1 approval" in each.body and each.updated_at <= read for each in pull.comments)
-
-
-def _link(stage: Stage, pull: PullStory) -> str:
-    return f"{stage.forge_url}/{stage.repo_name}/pulls/{pull.number}"
 
 
 def _open(stage: Stage, narrator: Narrator, title: str, branch: str, edits: dict[str, str | None]) -> PullStory:
@@ -91,7 +87,7 @@ def _reviewed_change(stage: Stage, narrator: Narrator) -> None:
     narrator.expect("Headgate sees the change", lambda: _gate(pull) == "pending")
     narrator.tell(f"Headgate saw it; planning {tools}")
     narrator.expect("the plan comment", lambda: _planned(pull))
-    narrator.tell("plan comment posted", _link(stage, pull))
+    narrator.tell("plan comment posted", pull.url)
     narrator.tell(f"{GATE} is pending: waits for 1 approval")
     try:
         pull.merge("dee")
@@ -145,8 +141,9 @@ def _bypassing_merge(stage: Stage, narrator: Narrator) -> None:
     narrator.tell("#ops was told")
 
 
-def _left_open(stage: Stage, narrator: Narrator) -> None:
+def _left_open(stage: Stage, narrator: Narrator) -> PullStory:
     edits: dict[str, str | None] = {"web/settings.yml": settings(8081, "All systems go, again")}
     pull = _open(stage, narrator, "Move the status page to port 8081", "port-8081", edits)
     narrator.expect("the plan comment", lambda: _planned(pull))
-    narrator.tell("plan comment posted", _link(stage, pull))
+    narrator.tell("plan comment posted", pull.url)
+    return pull
