@@ -27,13 +27,14 @@ from bot.wiring import Wiring, config_path
 @click.argument("host")
 @click.argument("repo", metavar="OWNER/NAME", default="")
 @click.option("--group", default="", help="One webhook for a whole group or organisation, and all its branches.")
+@click.option("--status-check", is_flag=True, help="On GitLab Ultimate: have it ask us before each merge, too.")
 @click.option("--app", is_flag=True, help="Register a GitHub App instead: one click in the browser.")
 @click.option("--owner", default="", help="With --app: the organisation that it is to belong to.")
 @click.option("--name", default="headgate", help="With --app: what it is called; unique on GitHub.")
 @click.option("--yes", is_flag=True, help="Do it without asking.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be changed.")
-def command(config: str, host: str, repo: str, group: str, app: bool, owner: str, name: str, yes: bool,
-            dry_run: bool) -> None:  # fmt: skip
+def command(config: str, host: str, repo: str, group: str, status_check: bool, app: bool, owner: str, name: str,
+            yes: bool, dry_run: bool) -> None:  # fmt: skip
     """Set up OWNER/NAME or a whole --group on HOST (a name of the settings). A second run changes nothing."""
     wiring = Wiring(config_path(config))
     found = wiring.hosts().get(host)
@@ -44,8 +45,26 @@ def command(config: str, host: str, repo: str, group: str, app: bool, owner: str
     if app:
         _register(wiring, host, owner, name, dry_run=dry_run)
         return
-    planned = _of_group(wiring, host, found, group) if group else _of_repository(wiring, host, found, repo)
+    if status_check and wiring.settings.hosts[host].kind != "gitlab":
+        raise click.UsageError("only GitLab has external status checks: elsewhere our check is required by its name")
+    asks = Asks(wiring, host, found, external=status_check)
+    planned = _of_group(asks, group) if group else _of_repository(asks, repo)
     _take(planned, yes=yes, dry_run=dry_run)
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """What the operator asks for: ``external`` whether the host shall ask us before each merge."""
+
+    wiring: Wiring
+    name: str
+    host: Host
+    external: bool
+
+    def plan(self, repo: RepoRef, *, of_group: bool = False) -> tuple[SetupStep, ...]:
+        """The steps of one repository, whose group has the webhook for all or not."""
+        wanted = replace(wanted_of(self.wiring, self.name, repo), external=self.external)
+        return _sets_up(self.host).plan_setup(repo, replace(wanted, url="") if of_group else wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,36 +94,35 @@ def _take(planned: Planned, *, yes: bool, dry_run: bool) -> None:
         sys.exit(1)
 
 
-def _of_repository(wiring: Wiring, host: str, found: Host, repo: str) -> Planned:
+def _of_repository(asks: Asks, repo: str) -> Planned:
     if repo.count("/") < 1 or repo.startswith("/") or repo.endswith("/"):
         raise click.UsageError(f"not a repository: {repo!r} (wanted OWNER/NAME)")
-    ref = RepoRef(host, repo)
-    rules = rules_for(wiring.settings, ref)
+    ref = RepoRef(asks.name, repo)
+    rules = rules_for(asks.wiring.settings, ref)
     if rules is None:
         raise click.UsageError(f"{ref} is not looked after: no entry of `repositories` matches it")
-    steps = _sets_up(found).plan_setup(ref, wanted_of(wiring, host, ref))
+    steps = asks.plan(ref)
     if rules.mode is not Mode.ENFORCE:
         click.echo(f"mode is {rules.mode.value}: nothing is required of its branches before it is enforce")
     return Planned(steps)
 
 
-def _of_group(wiring: Wiring, host: str, found: Host, group: str) -> Planned:
+def _of_group(asks: Asks, group: str) -> Planned:
     """One webhook for all, then what each repository that is looked after needs besides."""
     group = group.strip("/")
-    shown = looked_after(wiring.settings, host, found.repositories())
+    shown = looked_after(asks.wiring.settings, asks.name, asks.host.repositories())
     below = [repo for repo in shown if repo.path.lower().startswith(f"{group.lower()}/")]
     if not below:
         text = "no entry of `repositories` matches one that our account has a part in"
         raise click.UsageError(f"no repository of {group!r} is looked after: {text}")
     steps, refused = list[SetupStep](), list[str]()
-    if url := wanted_of(wiring, host, below[0]).url:
-        steps += _sets_up(found).plan_group(group, url)
+    if url := wanted_of(asks.wiring, asks.name, below[0]).url:
+        steps += _sets_up(asks.host).plan_group(group, url)
     else:
         click.echo("no webhook is wanted: `listen.public_url` is not set, so the host is polled")
     for repo in below:
-        wanted = replace(wanted_of(wiring, host, repo), url="")
         try:
-            each = _sets_up(found).plan_setup(repo, wanted) if wanted.checks else ()
+            each = asks.plan(repo, of_group=True)
         except (HostDenied, HostGone) as error:
             refused.append(f"{repo.path}: {error}")
             continue

@@ -67,6 +67,18 @@ class CommandPressed:
 
 
 @dataclass(frozen=True, slots=True)
+class GateAsked:
+    """The host asks whether a change may be merged, and waits for our gate's check whatever it was told before.
+
+    ``id`` is the delivery's, ``by`` the host's own name of who is asked.
+    """
+
+    ref: ChangeRef
+    id: str
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GroupAsked:
     """The host's merge queue would merge a change as commit ``sha`` of ``branch``, onto ``base``: may it?"""
 
@@ -101,4 +113,14 @@ class Ignored:
     why: str
 
 
-Hint = ChangeTouched | BranchMoved | CommitTouched | CommandPressed | GroupAsked | GroupGone | AccessChanged | Ignored
+Hint = (
+    ChangeTouched
+    | BranchMoved
+    | CommitTouched
+    | CommandPressed
+    | GateAsked
+    | GroupAsked
+    | GroupGone
+    | AccessChanged
+    | Ignored
+)

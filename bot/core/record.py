@@ -238,6 +238,8 @@ class Memory:
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
     pushers: Mapping[str, str] = field(default_factory=dict)
     seen_comment: str = ""
+    asked: str = ""
+    """The last delivery by which the host asked for our gate's check, as far as it was heeded."""
     tightened: Mapping[str, Environment] = field(default_factory=dict)
     """Environments that the target branch's own configuration makes stricter (without credentials)."""
     planning_since: datetime | None = None

@@ -202,6 +202,7 @@ class HostSettings:
     """How one Git host is reached. ``kind`` is a key of HOSTS; ``poll`` is None when webhooks are relied on.
 
     Sweeps take at most a fifth of ``calls_per_minute`` where the host tells no limit of its own; 0 is for no bound.
+    ``webhook_url`` is where it posts to us; empty where we have no public address.
     """
 
     name: str
@@ -213,6 +214,7 @@ class HostSettings:
     webhook_secrets: tuple[SecretRef, ...] = ()
     poll: timedelta | None = None
     calls_per_minute: int = CALLS_PER_MINUTE
+    webhook_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +263,11 @@ class Listen:
     public_url: str = ""
     """How people reach the pages; links are made with it. Empty: ``http://`` + ``pages``, or no links without any."""
 
+    def webhook_url(self, host: str) -> str:
+        """Where a host posts its webhooks to; empty where we have no public address."""
+        public = self.public_url.rstrip("/")
+        return f"{public}/webhooks/{host}" if public else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -294,8 +301,7 @@ class Settings:
 
     def webhook_url(self, host: str) -> str:
         """Where a host posts its webhooks to; empty where we have no public address."""
-        public = self.listen.public_url.rstrip("/")
-        return f"{public}/webhooks/{host}" if public else ""
+        return self.listen.webhook_url(host)
 
     def guard_of(self, rules: RepoRules, environment: str) -> GuardRules:
         """The static guard's rules in force in an environment: its own, else the repository's."""

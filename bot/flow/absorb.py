@@ -13,6 +13,7 @@ from bot.core.events import (
     CommandPressed,
     CommitTouched,
     Delivery,
+    GateAsked,
     GroupAsked,
     GroupGone,
     Hint,
@@ -21,7 +22,7 @@ from bot.core.events import (
 from bot.core.model import ChangeRef
 from bot.flow.access import note_access
 from bot.flow.grouping import note_group
-from bot.flow.requests import pressed_setting, pressed_text
+from bot.flow.requests import asked_setting, pressed_setting, pressed_text
 from bot.flow.services import Services
 from bot.ports import JobKind
 
@@ -60,7 +61,7 @@ def absorb(services: Services, delivery: Delivery) -> None:
 
 def _touched(services: Services, hint: Hint) -> tuple[ChangeRef, ...]:
     match hint:
-        case ChangeTouched(ref=ref) | GroupAsked(ref=ref) | GroupGone(ref=ref):
+        case ChangeTouched(ref=ref) | GateAsked(ref=ref) | GroupAsked(ref=ref) | GroupGone(ref=ref):
             return (ref,) if rules_for(services.settings, ref.repo) is not None else ()
         case CommitTouched(repo=repo, sha=sha) | CommandPressed(repo=repo, sha=sha):
             return services.store.change_by_head(repo, sha)
@@ -81,6 +82,8 @@ def _note(services: Services, hint: Hint) -> None:
             note_group(services, hint)
         case AccessChanged():
             note_access(services, hint)
+        case GateAsked(ref=ref, id=asked):
+            services.store.put_setting(asked_setting(ref), asked)
         case CommandPressed():
             services.store.put_setting(pressed_setting(hint.repo, hint.sha), pressed_text(hint))
         case _:
@@ -95,6 +98,8 @@ def _outcome(hint: Hint) -> str:
             return f"{repo}@{branch} moved"
         case CommitTouched(repo=repo, sha=sha):
             return f"{repo} {sha[:12]} was reported on"
+        case GateAsked(ref=ref):
+            return f"{ref} is asked for"
         case GroupAsked(ref=ref, sha=sha):
             return f"{ref} is in the merge queue as {sha[:12]}"
         case GroupGone(ref=ref, sha=sha):

@@ -23,7 +23,7 @@ from bot.flow.access import probing, regained
 from bot.flow.grounding import grounded
 from bot.flow.grouping import with_group
 from bot.flow.merged import merge_fact
-from bot.flow.requests import absorb_comments, absorb_pressed, pressed_setting
+from bot.flow.requests import absorb_asked, absorb_comments, absorb_pressed, asked_setting, pressed_setting
 from bot.flow.selecting import Selector, settled
 from bot.flow.services import Services
 from bot.ports import Capabilities, ChangeRow, Host, Mirror, TargetRow
@@ -96,6 +96,7 @@ def _with_host(services: Services, host: Host, row: ChangeRow, now: datetime) ->
         published=replace(memory.published, pages=pages),
     )
     memory = absorb_pressed(memory, services.store.setting(pressed_setting(row.ref.repo, facts.change.head_sha)), now)
+    memory = absorb_asked(memory, services.store.setting(asked_setting(row.ref)))
     return absorb_comments(memory, services.settings.instance, host.own_login(), now), True
 
 

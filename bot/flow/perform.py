@@ -235,10 +235,8 @@ def _find(host: Host, snapshot: Snapshot, body: str) -> str:
 
 
 def _publish_check(host: Host, snapshot: Snapshot, memory: Memory, effect: PublishCheck) -> Memory:
-    host.set_check(
-        snapshot.ref.repo,
-        CheckToSet(effect.name, effect.sha, effect.conclusion, effect.summary, snapshot.link, effect.text),
-    )
+    words = (effect.name, effect.sha, effect.conclusion, effect.summary, snapshot.link, effect.text)
+    host.set_check(snapshot.ref.repo, CheckToSet(*words, change=snapshot.ref))
     shown = CheckShown(effect.name, effect.sha, effect.conclusion, effect.summary)
     shas = {effect.sha, snapshot.change.head_sha, snapshot.group.sha if snapshot.group else ""}
     others = tuple(

@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.core.commands import Malformed, Parsed, Unknown, parse
+from bot.core.decide.publishing import GATE
 from bot.core.events import CommandPressed
 from bot.core.gate import standing_holds
-from bot.core.model import Comment, HostFacts, Permission, RepoRef
+from bot.core.model import ChangeRef, Comment, HostFacts, Permission, RepoRef
 from bot.core.record import Command, Judgement, Memory, Request, Verb
 
 KEPT = 200
@@ -46,6 +47,19 @@ def absorb_comments(memory: Memory, instance: str, bot: str, now: datetime) -> M
         return memory
     requests = _remembered(host, (*memory.requests, *_within_quota(memory, host, found)))
     return replace(memory, requests=requests, seen_comment=max(seen, newest, key=_number))
+
+
+def asked_setting(ref: ChangeRef) -> str:
+    """Where the last delivery is kept by which the host asked for our gate's check of a change."""
+    return f"asked:{ref}"
+
+
+def absorb_asked(memory: Memory, asked: str | None) -> Memory:
+    """What the host asks for it has not, whatever we told it before: it is told again."""
+    if not asked or asked == memory.asked:
+        return memory
+    standing = tuple(check for check in memory.published.checks if check.name != GATE)
+    return replace(memory, asked=asked, published=replace(memory.published, checks=standing))
 
 
 def pressed_setting(repo: RepoRef, sha: str) -> str:

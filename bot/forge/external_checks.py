@@ -20,6 +20,11 @@ def word_for(state: State, pull: Pull, check: ExternalCheck) -> str:
     return "failed" if state.now() - asked > PENDING_UNTIL else "pending"
 
 
+def applying(repo: Repo, base_ref: str) -> list[ExternalCheck]:
+    """The services that are asked about changes for a branch."""
+    return [check for check in repo.external_checks.values() if not check.branches or base_ref in check.branches]
+
+
 def all_passed(state: State, repo: Repo, pull: Pull) -> bool:
     """Whether every service has said yes to the head."""
-    return all(word_for(state, pull, check) == "passed" for check in repo.external_checks.values())
+    return all(word_for(state, pull, check) == "passed" for check in applying(repo, pull.base_ref))

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from bot.forge import merging, pipelines, pulls, reports, talk
 from bot.forge.faces import FACES, Face
+from bot.forge.gitlab import status_checks
 from bot.forge.gitstore import FileChange
 from bot.forge.merge_queue import MergeQueue
 from bot.forge.model import (
@@ -110,6 +111,12 @@ class PullStory:
             runs = newest_check_runs(self._repo, self._pull.head_sha)
             run = next(each for each in runs if each.name == check)
             reports.press(self._state, self._repo, Actor(by), run, button)
+
+    def retry_check(self, by: str, name: str) -> None:
+        """Have a service outside asked again whose check failed."""
+        with self._state.lock:
+            check = next(each for each in self._repo.external_checks.values() if each.name == name)
+            status_checks.retry(self._state, self._repo, Actor(by), self._pull, check)
 
     def enqueue(self, by: str, queue: MergeQueue) -> None:
         """Put it into the merge queue."""

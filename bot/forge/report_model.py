@@ -153,10 +153,12 @@ class Activity:
 
 @dataclass(slots=True)
 class ExternalCheck:
-    """A service that is asked about every change; ``answers`` holds commit, word and time by number of the change."""
+    """A service that is asked about every change, or those for some branches; ``answers`` holds commit, word and time
+    by number of the change."""
 
     id: int
     name: str
     url: str
     hook_id: int
+    branches: frozenset[str] = frozenset()
     answers: dict[int, tuple[str, str, datetime]] = field(default_factory=dict)

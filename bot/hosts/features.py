@@ -18,6 +18,7 @@ class Feature(enum.Enum):
     PUSHERS = "says who pushed, who then contributes"
     PEOPLE = "lists who may do what"
     REQUIRED = "requires our check by its name"
+    EXTERNAL = "asks us itself before a merge"
     CHECK_DETAILS = "shows a check's text and annotations"
     OWN_RULES = "its own rules against a merge are told in our comment"
     OTHERS_CHECKS = "others' checks can be a condition of the gate"

@@ -67,11 +67,13 @@ class Wanted:
 
     ``branches`` are those whose gate must hold (empty: the default branch), ``checks`` the names to require there
     (none: the branches are left alone), ``url`` where webhooks go (empty: none is wanted, the host is polled).
+    ``external`` is whether the host shall ask us before each merge, where it can do so itself.
     """
 
     branches: tuple[str, ...] = ()
     checks: tuple[str, ...] = ("headgate/gate",)
     url: str = ""
+    external: bool = False
 
 
 class SetsUp(Protocol):

@@ -118,7 +118,8 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class CheckToSet:
-    """A check to put on a commit. ``text`` is Markdown, used where the host can show it."""
+    """A check to put on a commit. ``text`` is Markdown, used where the host can show it; ``change`` is whose check it
+    is, where the host wants it for a change and not for its commit alone."""
 
     name: str
     sha: str
@@ -127,6 +128,7 @@ class CheckToSet:
     url: str = ""
     text: str = ""
     annotations: tuple[Annotation, ...] = ()
+    change: ChangeRef | None = None
 
 
 class MergeOutcome(enum.Enum):

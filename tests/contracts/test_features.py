@@ -86,6 +86,7 @@ SHOWN: dict[Feature, tuple[str, str]] = {
         "test_a_repository_that_only_a_pattern_names_is_found_by_polling_and_its_change_planned",
     ),
     Feature.REQUEST_CHANGES: (EVERYWHERE, "test_a_dismissed_approval_and_a_request_for_changes_close_the_gate"),
+    Feature.EXTERNAL: ("stories.test_status_checks", ""),
     Feature.CHECK_DETAILS: ("hosts.github.test_reports", ""),
     Feature.OWN_RULES: ("stories.test_edges", "test_a_merge_waits_for_the_threads_that_the_host_wants_resolved"),
     Feature.OTHERS_CHECKS: ("stories.test_ci", ""),

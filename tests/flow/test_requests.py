@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from bot.core.decide.publishing import GATE, PLAN
 from bot.core.gate import standing_holds
 from bot.core.model import Change, ChangeRef, ChangeState, Comment, HostFacts, Permission, RepoRef
-from bot.core.record import Judgement, Memory, Request, Verb
-from bot.flow.requests import KEPT, KEPT_OF_OTHERS, MOST_OF_ALL_OTHERS, MOST_OF_OTHERS, absorb_comments
+from bot.core.record import CheckConclusion, CheckShown, Judgement, Memory, Published, Request, Verb
+from bot.flow.requests import KEPT, KEPT_OF_OTHERS, MOST_OF_ALL_OTHERS, MOST_OF_OTHERS, absorb_asked, absorb_comments
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 REPO = RepoRef("github", "acme/infra")
@@ -78,3 +79,14 @@ def test_strangers_have_a_share_of_each_hour_and_writers_have_none_to_mind() -> 
     assert len(absorbed(Memory(), crowd).requests) == MOST_OF_ALL_OTHERS
     later = facts(*flood("eve", 1), first=1000, at=NOW + timedelta(hours=2))
     assert len(absorbed(memory, later).requests) == 50 + 2 * MOST_OF_OTHERS
+
+
+def test_what_the_host_asks_for_is_told_again_once_whatever_it_was_told_before() -> None:
+    checks = tuple(CheckShown(name, "a" * 40, CheckConclusion.SUCCESS, "said") for name in (GATE, PLAN))
+    told = Memory(host=facts(), published=Published(checks=checks))
+    assert absorb_asked(told, None) is told
+    asked = absorb_asked(told, "delivery-1")
+    assert [check.name for check in asked.published.checks] == [PLAN]
+    answered = replace(asked, published=told.published)
+    assert absorb_asked(answered, "delivery-1") is answered
+    assert absorb_asked(answered, "delivery-2").published == asked.published

@@ -142,6 +142,7 @@ class _Reader:
         redis, redis_secret = self._secrets.url(raw, "redis")
         environments = {name: self._environment(name, each) for name, each in raw.get("environments", {}).items()}
         self._order(environments)
+        listen = self._listen(Listen(**raw.get("listen", {})))
         return Settings(
             instance=raw.get("instance", "headgate"),
             data=raw.get("data", ""),
@@ -152,8 +153,11 @@ class _Reader:
             durability=raw.get("durability", "kill"),
             artifact_key=self._secrets.one(raw, "artifact_key", ()),
             artifacts=raw.get("artifacts", "database"),
-            listen=self._listen(Listen(**raw.get("listen", {}))),
-            hosts={name: self._host(name, section) for name, section in raw.get("hosts", {}).items()},
+            listen=listen,
+            hosts={
+                name: self._host(name, section, listen.webhook_url(name))
+                for name, section in raw.get("hosts", {}).items()
+            },
             repositories=self._repositories(environments),
             deny=self._deny(),
             environments=environments,
@@ -176,7 +180,7 @@ class _Reader:
             self._refuse(("listen", "pages"), "needs another port than `webhooks`")
         return listen
 
-    def _host(self, name: str, raw: dict[str, Any]) -> HostSettings:
+    def _host(self, name: str, raw: dict[str, Any], webhook_url: str) -> HostSettings:
         path = ("hosts", name)
         kind = raw.get("type", name)
         if kind not in self._kinds:
@@ -197,6 +201,7 @@ class _Reader:
             webhook_secrets=self._webhook_secrets(raw, path),
             poll=timedelta(seconds=seconds(poll)) if poll not in ("off", 0) else None,
             calls_per_minute=raw.get("calls_per_minute", CALLS_PER_MINUTE),
+            webhook_url=webhook_url,
         )
 
     def _webhook_secrets(self, raw: dict[str, Any], path: tuple[str, str]) -> tuple[SecretRef, ...]:

@@ -153,7 +153,8 @@ Result = Json | Answer | Page | list[Any]
 class Route:
     """An endpoint. ``<name>`` in a rule is one segment, ``<int:name>`` a number; ``projects/<id>`` names the project.
 
-    Whoever calls needs at least ``role`` there. What is ``paid`` for is not found on an instance without a licence.
+    Whoever calls needs at least ``role`` there. What is ``paid`` for is answered with ``unlicensed`` on an instance
+    without a licence.
     """
 
     method: str
@@ -161,3 +162,4 @@ class Route:
     handler: Callable[..., Result]
     role: Role = Role.READ
     paid: bool = False
+    unlicensed: int = 404

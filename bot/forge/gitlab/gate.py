@@ -125,7 +125,8 @@ def _handled(state: State, router: Router, actor: Actor) -> Response:
         return _json({"error" if found == 404 else "message": words}, found)
     route, parts = found
     if route.paid and not state.paid:
-        return _json({"message": "404 Not Found"}, 404)
+        words = "404 Not Found" if route.unlicensed == 404 else "401 Unauthorized"
+        return _json({"message": words}, route.unlicensed)
     try:
         target = _project(state, actor, route, parts) if route.rule.startswith("projects/<id>") else None
         return _dressed(route.handler(Call(state, actor, _params(), target), **parts))

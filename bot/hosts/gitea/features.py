@@ -17,6 +17,7 @@ FEATURES: Final[Mapping[Feature, Answer]] = {
     Feature.PUSHERS: yes("the repository's activity feed"),
     Feature.PEOPLE: yes("collaborators and teams"),
     Feature.REQUIRED: yes("branch protection"),
+    Feature.EXTERNAL: no("a required status does as much"),
     Feature.CHECK_DETAILS: no("a commit status links to the page"),
     Feature.OWN_RULES: no("Gitea itself tells them in its merge box"),
     Feature.OTHERS_CHECKS: yes("commit statuses"),

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from bot.core.errors import HostDenied, HostGone
 from bot.core.model import Permission, RepoRef
 from bot.hosts.fields import some
 from bot.hosts.gitlab.reads import Reads
+from bot.hosts.gitlab.settings import GitLabSettings
 from bot.hosts.gitlab.setup import MAINTAINERS, Setup, by_role, loose, wrong_with
+from bot.hosts.gitlab.status_checks import StatusChecks
+from bot.hosts.gitlab.status_setup import MUST_PASS, flaws
 from bot.hosts.setup import Finding, Level, Wanted, archived, renamed
 
 
 class Doctor:
     """Examines one project after another. Raises HostBusy at most."""
 
-    def __init__(self, reads: Reads, setup: Setup) -> None:
+    def __init__(self, settings: GitLabSettings, reads: Reads, setup: Setup, status_checks: StatusChecks) -> None:
+        self._settings = settings
         self._reads = reads
         self._setup = setup
+        self._status_checks = status_checks
 
     def examine(self, repo: RepoRef, wanted: Wanted) -> tuple[Finding, ...]:
         """What was found; what stops everything else comes alone."""
@@ -38,9 +44,12 @@ class Doctor:
         yield from self._rights(repo, shown)
         if shown.get("merge_trains_enabled") is True:
             yield Finding(Level.OK, repo.path, "merge trains are on: what is merged goes there")
-        for branch in wanted.branches or (str(shown.get("default_branch") or "main"),):
+        branches = wanted.branches or (str(shown.get("default_branch") or "main"),)
+        for branch in branches:
             if wanted.checks:
                 yield self._gate(repo, branch)
+        for check in self._status_checks.gates(repo):
+            yield self._external(repo, check, replace(wanted, branches=branches), must=shown.get(MUST_PASS) is True)
         if wanted.url:
             yield self._webhook(repo, wanted.url)
 
@@ -66,6 +75,20 @@ class Doctor:
             text = f"maintainers may merge, and so can {others} past the gate (that is noticed and told)"
             return Finding(Level.WARNING, subject, text, "Make our account the only maintainer; others developers.")
         return Finding(Level.OK, subject, "only our account merges")
+
+    def _external(self, repo: RepoRef, check: Mapping[str, Any], wanted: Wanted, *, must: bool) -> Finding:
+        """GitLab's own question before a merge, where it is put to us."""
+        name = f"external status check {check.get('name')}"
+        if not wanted.checks:
+            text = f"{name}: nobody answers it in this mode" + (", so nothing can be merged" if must else "")
+            return Finding(
+                Level.PROBLEM if must else Level.WARNING, repo.path, text, "Remove it, or set mode: enforce."
+            )
+        wrong = "; ".join(flaws(check, self._settings.webhook_url, wanted.branches))
+        if wrong:
+            remedy = f"headgate setup {repo.host} {repo.path} --status-check"
+            return Finding(Level.WARNING, repo.path, f"{name}: {wrong}", remedy)
+        return Finding(Level.OK, repo.path, f"{name}; merges {'wait' if must else 'do not wait'} for it")
 
     def _others(self, repo: RepoRef) -> str:
         """Who has the role that merges, beside us."""

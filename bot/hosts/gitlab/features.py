@@ -17,6 +17,7 @@ FEATURES: Final[Mapping[Feature, Answer]] = {
     Feature.PUSHERS: yes("the project's events"),
     Feature.PEOPLE: yes("members, inherited and invited ones too"),
     Feature.REQUIRED: no("only Headgate may merge into the branch: `headgate merge`"),
+    Feature.EXTERNAL: yes("external status checks, on Ultimate: `headgate setup --status-check`"),
     Feature.CHECK_DETAILS: no("a commit status links to the page"),
     Feature.OWN_RULES: yes("open threads, approval rules, blocking merge requests, locked paths and the like"),
     Feature.OTHERS_CHECKS: yes("jobs and commit statuses"),

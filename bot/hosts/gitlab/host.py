@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from bot.core.events import Delivery, Hint
+from bot.core.events import Delivery, GateAsked, Hint
 from bot.core.model import ChangeRef, HostFacts, Permission, RepoRef
 from bot.hosts.gitlab.client import Client
 from bot.hosts.gitlab.doctor import Doctor
@@ -16,6 +16,7 @@ from bot.hosts.gitlab.reads import Reads
 from bot.hosts.gitlab.reports import COMMENT_LIMIT, Reports
 from bot.hosts.gitlab.settings import GitLabSettings
 from bot.hosts.gitlab.setup import Setup
+from bot.hosts.gitlab.status_checks import StatusChecks
 from bot.hosts.setup import Finding, SetupStep, Wanted
 from bot.ports import Budget, Capabilities, ChangeStub, CheckToSet, MergeOutcome
 
@@ -28,7 +29,8 @@ class GitLab:
         self._client = Client(settings.url, settings.token, settings.verify_tls, clock)
         self._webhooks = Webhooks(settings)
         self._reads = Reads(self._client, settings, clock)
-        self._reports = Reports(self._reads, clock)
+        self._status_checks = StatusChecks(self._reads, settings, clock)
+        self._reports = Reports(self._reads, self._status_checks, clock)
         self._merging = Merging(self._reads)
         self._setup = Setup(settings, self._reads)
 
@@ -40,7 +42,11 @@ class GitLab:
 
     def decode(self, delivery: Delivery) -> tuple[Hint, ...]:
         """What it hints at; never raises, and asks the host nothing."""
-        return self._webhooks.decode(delivery, self._reads.known_login())
+        hints = self._webhooks.decode(delivery, self._reads.known_login())
+        for hint in hints:
+            if isinstance(hint, GateAsked):
+                self._status_checks.heard(hint.ref.repo, int(hint.by))
+        return hints
 
     # -------------------------------------------------------------------------------------------- reads
 
@@ -153,4 +159,4 @@ class GitLab:
 
     def examine(self, repo: RepoRef, wanted: Wanted) -> tuple[Finding, ...]:
         """What stands in the way of working well there. Raises HostBusy at most."""
-        return Doctor(self._reads, self._setup).examine(repo, wanted)
+        return Doctor(self._settings, self._reads, self._setup, self._status_checks).examine(repo, wanted)

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from bot.core.errors import MalformedDelivery
-from bot.core.events import ChangeTouched, CommitTouched, Delivery, Hint, Ignored
+from bot.core.events import ChangeTouched, CommitTouched, Delivery, GateAsked, Hint, Ignored
 from bot.core.model import ChangeRef, RepoRef
 from bot.hosts import shapes
 from bot.hosts.fields import has_marker, is_ours
@@ -29,7 +29,7 @@ from bot.hosts.gitlab.payloads import (
     User,
 )
 from bot.hosts.gitlab.settings import GitLabSettings
-from bot.hosts.gitlab.signing import verify
+from bot.hosts.gitlab.signing import SIGNATURE, verify
 from bot.hosts.hints import numbered, pushed, reported
 from bot.hosts.nesting import MAX_DEPTH, deeper
 
@@ -85,6 +85,9 @@ INDIFFERENT: Final = frozenset({"assignees", "milestone_id", "time_estimate", "t
 MARKS: Final = frozenset({"updated_at", "updated_by_id", "last_edited_at", "last_edited_by_id"})
 """What every alteration alters. Alone it stands for what GitLab does not name: that all threads were resolved."""
 
+ASKED: Final = "External Status Check"
+"""How we call a delivery of an external status check, which names no event."""
+
 _HEADER: Final = re.compile(r"[A-Za-z ]{1,60}Hook")
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _LOGIN: Final = re.compile(r"[A-Za-z0-9_.-]{1,255}")
@@ -113,12 +116,12 @@ class Webhooks:
         if len(body) > MAX_BYTES:
             raise MalformedDelivery(f"a delivery may have {MAX_BYTES} bytes")
         verify(self._settings.webhook_secrets, known, body, at)
-        event = known.get("x-gitlab-event", "")
-        if not _HEADER.fullmatch(event):
+        event = ASKED if SIGNATURE in known else known.get("x-gitlab-event", "")
+        if event != ASKED and not _HEADER.fullmatch(event):
             raise MalformedDelivery("X-Gitlab-Event is missing or malformed")
         if deeper(body, MAX_DEPTH):
             raise MalformedDelivery(f"the body is nested deeper than {MAX_DEPTH}")
-        return Delivery(self._settings.name, _id(known, event, body), event, body, at)
+        return Delivery(self._settings.name, _id(known, event, body, at), event, body, at)
 
     def decode(self, delivery: Delivery, own_login: str) -> tuple[Hint, ...]:
         """What it hints at; never raises. ``own_login`` may be empty: then our own echoes are hints, too."""
@@ -136,14 +139,19 @@ class Webhooks:
         name = project.path_with_namespace if project else ""
         if not shapes.PROJECT.fullmatch(name):
             return (Ignored(f"{kind}: no project"),)
-        return (hint(Whose(RepoRef(self._settings.name, name), own_login.lower()), event),)
+        whose = Whose(RepoRef(self._settings.name, name), own_login.lower())
+        asked = _asked(whose, event, delivery) if delivery.event == ASKED else ()
+        return (hint(whose, event), *asked)
 
 
-def _id(known: Mapping[str, str], event: str, body: bytes) -> str:
+def _id(known: Mapping[str, str], event: str, body: bytes, at: datetime) -> str:
     """The same for every attempt at one delivery. Older servers send no key: then what was said tells it.
 
-    X-Gitlab-Event-UUID is shared by the deliveries of hooks that call each other, and no key.
+    X-Gitlab-Event-UUID is shared by the deliveries of hooks that call each other, and no key. A status check never
+    has one, and the same may be asked again: when somebody has it retried, two minutes later at the earliest.
     """
+    if event == ASKED:
+        body += f"{at:%Y-%m-%dT%H:%M}".encode()
     for name in ("idempotency-key", "webhook-id"):
         if _KEY.fullmatch(known.get(name, "")):
             return known[name]
@@ -169,6 +177,14 @@ def _merge_request(whose: Whose, event: MergeRequestEvent) -> Hint:
     pushed = action == "update" and bool(told.oldrev) and bool(head)
     pusher = _login(event.user) if pushed else ""
     return ChangeTouched(ref, head, pusher, moment(told.updated_at), f"merge_request.{action}")
+
+
+def _asked(whose: Whose, event: object, delivery: Delivery) -> tuple[Hint, ...]:
+    """An external status check wants to know what our gate says of the merge request's head."""
+    rule = event.external_approval_rule if isinstance(event, MergeRequestEvent) else None
+    told = event.object_attributes if isinstance(event, MergeRequestEvent) else None
+    ref = numbered(whose.repo, told.iid) if told else None
+    return (GateAsked(ref, delivery.id, str(rule.id)),) if rule is not None and ref is not None else ()
 
 
 def _note(whose: Whose, event: NoteEvent) -> Hint:

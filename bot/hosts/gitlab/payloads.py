@@ -36,11 +36,16 @@ class MergeRequestAttributes(msgspec.Struct):
     last_commit: LastCommit | None = None
 
 
+class ApprovalRule(msgspec.Struct):
+    id: int = 0
+
+
 class MergeRequestEvent(msgspec.Struct):
     user: User | None = None
     project: Project | None = None
     object_attributes: MergeRequestAttributes | None = None
     changes: dict[str, object] | None = None
+    external_approval_rule: ApprovalRule | None = None
 
 
 class NoteAttributes(msgspec.Struct):

@@ -14,6 +14,7 @@ from bot.core.record import CheckConclusion
 from bot.hosts.answers import known_id, made_id
 from bot.hosts.cutting import at_word
 from bot.hosts.gitlab.reads import Reads
+from bot.hosts.gitlab.status_checks import StatusChecks
 from bot.hosts.remembering import Aging, Last
 from bot.ports import CheckToSet
 
@@ -44,8 +45,11 @@ _NAME: Final = re.compile(r"[^A-Za-z0-9_/${}. -]")
 class Reports:
     """Writes with the account's client. Each raises HostBusy, HostDenied, HostGone or HostUnclear."""
 
-    def __init__(self, reads: Reads, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, reads: Reads, status_checks: StatusChecks, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._reads = reads
+        self._status_checks = status_checks
         self._client = reads.client
         self._set = Aging(SAME_SECONDS, clock)
         self._states = Last()
@@ -75,13 +79,13 @@ class Reports:
     # ----------------------------------------------------------------------------------------- statuses
 
     def set_check(self, repo: RepoRef, check: CheckToSet) -> None:
-        """A commit's status; nothing when it stands so already."""
+        """A commit's status, unless it stands so already; and our word where GitLab asked for it."""
         key, told = (repo.path, check.sha, check.name), (check.conclusion, check.summary, check.url)
-        if self._set.get(key) == told:
-            return
-        self._set.put(key, None)
-        self._set_status(repo, check)
-        self._set.put(key, told)
+        if self._set.get(key) != told:
+            self._set.put(key, None)
+            self._set_status(repo, check)
+            self._set.put(key, told)
+        self._status_checks.answer(repo, check)
 
     def _set_status(self, repo: RepoRef, check: CheckToSet) -> None:
         """https://docs.gitlab.com/api/commits/#set-commit-pipeline-status

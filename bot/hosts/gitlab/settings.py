@@ -19,7 +19,8 @@ class GitLabSettings:
 
     ``token`` is None when none is configured; then every call is denied with a word of advice. ``webhook_secrets``
     are signing tokens (``whsec_…``) or plain secret tokens. ``verify_tls`` is False, True, or the path of a bundle of
-    certificates. Statuses whose names begin with ``check_prefix`` are taken for ours.
+    certificates. Statuses whose names begin with ``check_prefix`` are taken for ours. ``webhook_url`` is where
+    it posts to us, if anywhere.
     """
 
     name: str
@@ -28,6 +29,12 @@ class GitLabSettings:
     url: str = DEFAULT_URL
     verify_tls: bool | str = True
     check_prefix: str = "headgate/"
+    webhook_url: str = ""
+
+    @property
+    def gate(self) -> str:
+        """What our gate's check is called."""
+        return f"{self.check_prefix}gate"
 
 
 def from_operator(settings: HostSettings, secret: Callable[[SecretRef], str], _instance: str) -> GitLabSettings:
@@ -37,4 +44,5 @@ def from_operator(settings: HostSettings, secret: Callable[[SecretRef], str], _i
         token=None if settings.token is None else partial(secret, settings.token),
         webhook_secrets=tuple(partial(secret, ref) for ref in settings.webhook_secrets),
         url=(settings.url or DEFAULT_URL).rstrip("/").removesuffix("/api/v4"),
+        webhook_url=settings.webhook_url,
     )

@@ -7,7 +7,6 @@ of a branch, the rule is for maintainers, and our account should be the only one
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -15,10 +14,12 @@ from urllib.parse import quote
 
 from bot.core.errors import HostDenied, HostGone
 from bot.core.model import RepoRef
+from bot.hosts.gitlab.branches import covers
 from bot.hosts.gitlab.inbox import EVENTS
 from bot.hosts.gitlab.reads import Reads
 from bot.hosts.gitlab.settings import GitLabSettings
 from bot.hosts.gitlab.signing import PREFIX
+from bot.hosts.gitlab.status_setup import StatusSetup
 from bot.hosts.keeping import Hooks, Kept, kept
 from bot.hosts.setup import SetupStep, Wanted
 from bot.hosts.signing import readable
@@ -34,12 +35,14 @@ class Setup:
         self._settings = settings
         self._reads = reads
         self._client = reads.client
+        self._status = StatusSetup(settings, reads, self._secret)
 
     def plan(self, repo: RepoRef, wanted: Wanted) -> tuple[SetupStep, ...]:
         """What is to be done, and what is done already; changes nothing."""
         branches = wanted.branches or (self._reads.default_branch(repo),)
         steps = [self._webhook(self.find_hook(repo, wanted.url), wanted.url)] if wanted.url else []
-        return (*steps, *(self._protect(repo, branch) for branch in branches if wanted.checks))
+        steps += [self._protect(repo, branch) for branch in branches if wanted.checks]
+        return (*steps, *(self._status.plan(repo, branches) if wanted.external and wanted.checks else ()))
 
     def plan_group(self, group: str, url: str) -> tuple[SetupStep, ...]:
         """One webhook for all projects of a group and of those below it. https://docs.gitlab.com/api/group_webhooks/"""
@@ -94,7 +97,7 @@ class Setup:
         what = f"{branch}: only {login} merges, nobody pushes"
         if not (wrong := loose(branch, rules, self._reads.own_id())):
             return SetupStep(what)
-        wider = [str(rule["name"]) for rule in rules if rule.get("name") != branch and _covers(rule, branch)]
+        wider = [str(rule["name"]) for rule in rules if rule.get("name") != branch and covers(rule, branch)]
         if wider and any(name in line for name in wider for line in wrong):
             wrong = (*wrong, f"the rule {', '.join(wider)} holds for other branches, too: narrow it by hand")
         rule = next((rule for rule in rules if rule.get("name") == branch), None)
@@ -147,15 +150,9 @@ def _rows(rule: Mapping[str, Any], what: str) -> list[Mapping[str, Any]]:
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
-def _covers(rule: Mapping[str, Any], branch: str) -> bool:
-    """Whether a rule holds for a branch; ``*`` stands for anything, slashes too."""
-    name = str(rule.get("name") or "")
-    return name == branch or fnmatch.fnmatchcase(branch, name.replace("[", "[[]").replace("?", "[?]"))
-
-
 def loose(branch: str, rules: Sequence[Mapping[str, Any]], own_id: int) -> tuple[str, ...]:
     """Who besides us could merge into or push to a branch. Of several rules the most permissive one holds."""
-    covering = [rule for rule in rules if _covers(rule, branch)]
+    covering = [rule for rule in rules if covers(rule, branch)]
     if not covering:
         return ("it is not protected",)
     found = []
@@ -171,7 +168,7 @@ def loose(branch: str, rules: Sequence[Mapping[str, Any]], own_id: int) -> tuple
 
 def by_role(branch: str, rules: Sequence[Mapping[str, Any]]) -> bool:
     """Whether the merge is up to a role: where no single people can be named."""
-    rows = [row for rule in rules if _covers(rule, branch) for row in _rows(rule, "merge")]
+    rows = [row for rule in rules if covers(rule, branch) for row in _rows(rule, "merge")]
     return any(row.get("access_level") == MAINTAINERS and row.get("user_id") is None for row in rows)
 
 

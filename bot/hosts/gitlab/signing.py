@@ -1,6 +1,8 @@
-"""Whether GitLab sent a webhook: signed, with a window of time, or with the plain secret token of older hooks.
+"""Whether GitLab sent a webhook: signed, with a window of time, or with the plain secret token of older hooks; and
+whether it asks for a status check: signed over the bytes alone.
 
 https://docs.gitlab.com/user/project/integrations/webhooks/
+https://docs.gitlab.com/user/project/merge_requests/status_checks/
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from bot.core.errors import SignatureError
 from bot.hosts.signing import Secret, readable
 
 PREFIX: Final = "whsec_"
+SIGNATURE: Final = "x-gitlab-signature"
+"""The header of external status checks: the hexadecimal HMAC-SHA256 of the body, without a time."""
 KEY_BYTES: Final = 32
 WINDOW: Final = 300.0
 """Seconds that a signature's time may be away from ours."""
@@ -33,6 +37,8 @@ def verify(supplies: Sequence[Secret], headers: Mapping[str, str], body: bytes, 
         raise SignatureError("no webhook secret is configured, so no delivery can be trusted")
     if any(name in headers for name in ("webhook-signature", "webhook-timestamp")):
         good = _signed([each for each in secrets if each.startswith(PREFIX)], headers, body, at)
+    elif SIGNATURE in headers:
+        good = _asked(secrets, body, headers[SIGNATURE])
     else:
         good = _bears([each for each in secrets if not each.startswith(PREFIX)], headers.get("x-gitlab-token", ""))
     if not good and unreadable is not None:
@@ -45,6 +51,15 @@ def _bears(tokens: Sequence[str], given: str) -> bool:
     good = False
     for token in tokens:
         good |= hmac.compare_digest(token.encode(), given.encode("utf-8", "replace"))
+    return good
+
+
+def _asked(secrets: Sequence[str], body: bytes, given: str) -> bool:
+    """Any secret of ours may be the shared one, also a signing token, which is then a text like any other."""
+    good = False
+    for secret in secrets:
+        wanted = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        good |= hmac.compare_digest(wanted.encode(), given.encode("utf-8", "replace"))
     return good
 
 

@@ -328,6 +328,15 @@ def test_what_a_pattern_names_is_looked_after_once_it_is_shown_and_what_is_denie
     assert looked_after(found, "gitlab", ()) == (RepoRef("gitlab", "b/c"),)
 
 
+@pytest.mark.parametrize(
+    ("listen", "url"),
+    [("{public_url: 'https://hg.example.com/'}", "https://hg.example.com/webhooks/git"), ("{}", "")],
+)
+def test_a_host_is_told_where_it_posts_to_us(listen: str, url: str) -> None:
+    found = settings(f"listen: {listen}\nhosts: {{git: {{type: gitlab}}}}\n")
+    assert found.hosts["git"].webhook_url == found.webhook_url("git") == url
+
+
 BASE = "repositories: [{{match: github/a/b, environments: {{prod: ['p/**'], dev: ['**']}}, {rule}}}]\n"
 ENVIRONMENTS = "environments: {{prod: {{approvals: 1, after: [dev], {prod}}}, dev: {{{dev}}}, other: {{{other}}}}}\n"
 

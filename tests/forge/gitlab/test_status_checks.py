@@ -26,7 +26,8 @@ def _register(lab: Any, url: str) -> int:
 def test_a_service_is_asked_signed_and_with_its_own_rule(lab: Any, mailbox: Any) -> None:
     number = _register(lab, mailbox.url)
     pull = lab.change()
-    pull.comment("bo", "hello")
+    pull.comment("bo", "no service is asked for words")
+    pull.approve("bo")
     lab.repo.commit("port", {"a": "2"}, "dee")
     assert lab.forge.courier.settle()
     assert len(mailbox.letters) == 3

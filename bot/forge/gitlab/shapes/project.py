@@ -154,10 +154,15 @@ def branch(state: State, repo: Repo, name: str, sha: str, actor: Actor) -> Json:
     }
 
 
+def branch_id(repo: Repo, name: str) -> int:
+    """The number of a protected branch's rule."""
+    return repo.id * 1000 + sorted(repo.protections).index(name)
+
+
 def protected_branch(state: State, repo: Repo, name: str, rule: Protection) -> Json:
     """A protected branch."""
     return {
-        "id": repo.id * 1000 + sorted(repo.protections).index(name),
+        "id": branch_id(repo, name),
         "name": name,
         "push_access_levels": access_levels(state, rule.push),
         "merge_access_levels": access_levels(state, rule.merge),
