@@ -11,7 +11,7 @@ from typing import Any
 from fuzzing.subject import Subject, demand
 
 from bot.core.errors import MalformedDelivery, SignatureError
-from bot.core.events import BranchMoved, ChangeTouched, CommitTouched, Delivery, Ignored
+from bot.core.events import BranchMoved, ChangeTouched, CommitTouched, Delivery, GateAsked, Hint, Ignored
 from bot.core.model import ChangeRef, RepoRef
 from bot.hosts.fields import has_marker, login
 from bot.hosts.gitea import inbox as gitea_inbox
@@ -20,6 +20,8 @@ from bot.hosts.gitea.settings import GiteaSettings
 from bot.hosts.github import inbox as github_inbox
 from bot.hosts.github import parse as github_parse
 from bot.hosts.github.settings import GitHubSettings
+from bot.hosts.gitlab import inbox as gitlab_inbox
+from bot.hosts.gitlab.settings import GitLabSettings
 from bot.hosts.shapes import MAX_NUMBER
 from bot.ports import Inbox
 from bot.queues.inprocess import InProcessQueue
@@ -112,8 +114,37 @@ def gitea_webhook(data: bytes) -> None:
     delivered("gitea", data)
 
 
+def gitlab_webhook(data: bytes) -> None:
+    """GitLab's: of a hook with its token, or the question of an external status check, signed over its bytes."""
+    choice, body = data[0] if data else 0, data[1:]
+    asks, good = choice % 2 == 1, choice < 240
+    proof = hmac.new(KEY.encode(), body, hashlib.sha256).hexdigest() if asks else KEY
+    name = "X-Gitlab-Signature" if asks else "X-Gitlab-Token"
+    event = {} if asks else {"X-Gitlab-Event": "Merge Request Hook"}
+    inbox = gitlab_inbox.Webhooks(GitLabSettings("gitlab", None, (lambda: KEY,)))
+    try:
+        delivery = inbox.receive({name: proof if good else "0" * 64, **event}, body, AT)
+    except SignatureError:
+        demand(not good, "a good signature was refused")
+        return
+    except MalformedDelivery as error:
+        demand(str(error).isprintable(), "the refusal is one printable line")
+        return
+    demand(good, "an unsigned delivery was let in")
+    hint, *asked = inbox.decode(delivery, "headgate")
+    _judged(hint)
+    demand(len(asked) <= asks, "a webhook asks for nothing")
+    for each in asked:
+        demand(isinstance(each, GateAsked) and 0 < each.ref.number < MAX_NUMBER, "a change's number")
+        demand(isinstance(each, GateAsked) and int(each.by) == int(each.by, 10), "who asks is a number")
+
+
 def _hinted(inbox: Inbox, delivery: Delivery) -> None:
     [hint] = inbox.decode(delivery, "headgate")
+    _judged(hint)
+
+
+def _judged(hint: Hint) -> None:
     match hint:
         case ChangeTouched():
             demand(
@@ -176,6 +207,23 @@ def _bodies() -> tuple[bytes, ...]:
     return tuple(bytes([each]) + json.dumps(always | body).encode() for each, body in enumerate(bodies))
 
 
+def _gitlab_bodies() -> tuple[bytes, ...]:
+    sha, user = "a" * 40, {"username": "dee"}
+    always = {"project": {"id": 1, "path_with_namespace": "acme/live/infra"}, "user": user}
+    told = {"iid": 7, "action": "update", "oldrev": "b" * 40, "updated_at": "2030-01-01 00:00:00 UTC"}
+    pushed = {"ref": "refs/heads/main", "before": "0" * 40, "after": sha, "user_username": "dee"}
+    bodies: list[dict[str, Any]] = [
+        {"object_kind": "merge_request", "object_attributes": {**told, "last_commit": {"id": sha}}, "changes": {}},
+        {"object_kind": "merge_request", "object_attributes": told, "external_approval_rule": {"id": 1}},
+        {"object_kind": "note", "object_attributes": {"noteable_type": "MergeRequest"}, "merge_request": {"iid": 7}},
+        {"object_kind": "push", **pushed},
+        {"object_kind": "pipeline", "object_attributes": {"sha": sha, "source": "external"}},
+        {"object_kind": "build", "sha": sha, "build_name": "test"},
+        {"event_name": "project_rename", "old_path_with_namespace": "acme/x"},
+    ]
+    return tuple(bytes([each]) + json.dumps(always | body).encode() for each, body in enumerate(bodies))
+
+
 def _answers() -> tuple[bytes, ...]:
     sha, user = "a" * 40, {"login": "dee", "type": "Bot"}
     side = {"sha": sha, "ref": "main", "repo": {"id": 1, "full_name": "acme/infra"}}
@@ -210,6 +258,7 @@ def _answers() -> tuple[bytes, ...]:
 WORDS = (b"payload=", b"%7B", b'"action":', b'\\"', b"\\u0000")
 SUBJECTS = (
     Subject("webhook", webhook, _bodies(), WORDS, MAX_BODY, "json", weight=1.4),
+    Subject("gitlab-webhook", gitlab_webhook, _gitlab_bodies(), WORDS, MAX_BODY, "json", weight=1),
     Subject("gitea-webhook", gitea_webhook, _bodies(), (*WORDS, b'"is_pull":true'), MAX_BODY, "json", weight=1),
     Subject(
         "host-answer", answer, _answers(), (b"null", b'"0001-01-01T00:00:00+14:00"'), 2_000_000, "json", weight=1.7

@@ -100,6 +100,18 @@ def test_a_question_that_is_first_asked_when_the_gate_stands_open_is_answered(ma
     assert word(world, pull) == "passed"
 
 
+def test_a_whole_group_is_set_up_to_ask_us(make_world: Callable[..., Any]) -> None:
+    world = make_world(host="gitlab", own_group=True)
+    world.config.write_text(world.config.read_text().replace("pages:", 'public_url: "http://hg.example", pages:'))
+    words = ["setup", "gitlab", "--group", "acme", "--status-check", "--yes", "--config", str(world.config)]
+    first, second = (CliRunner().invoke(cli, words) for _ in range(2))
+    assert "+ acme/infra: external status check headgate/gate asks http://hg.example/webhooks/gitlab" in first.output
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    assert second.output.endswith("everything is set up; nothing to change\n")
+    (check,) = world.forge.state.repo("acme/infra").external_checks.values()
+    assert (check.name, check.branches) == ("headgate/gate", {"main"})
+
+
 def test_it_cannot_be_asked_for_elsewhere(make_world: Callable[..., Any]) -> None:
     world = make_world()
     words = ["setup", "github", "acme/infra", "--status-check", "--config", str(world.config)]
