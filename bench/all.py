@@ -12,7 +12,18 @@ from pathlib import Path
 import machine
 
 HERE = Path(__file__).resolve().parent
-USUAL = ("webhooks", "face", "selection", "memory", "redaction", "latency", "sandbox", "runs")
+USUAL = (
+    "webhooks",
+    "face",
+    "selection",
+    "memory",
+    "redaction",
+    "latency",
+    "sandbox",
+    "runs",
+    "plan_rules",
+    "approvals",
+)
 
 
 def main() -> int:

@@ -21,6 +21,7 @@ from bot.core.rules import ChatRoute, HostSettings, Isolation, SecretRef, Settin
 from bot.credentials import Forms, Issuer, Ring
 from bot.flow.services import Services
 from bot.hosts import HOSTS
+from bot.judges.cel import CelJudge
 from bot.mirror.git import GitMirror
 from bot.mirror.git import sweep as sweep_mirrors
 from bot.policy_files import with_policies
@@ -286,6 +287,7 @@ class Wiring:
             log=lambda run_id: StoredLog(store, keyring, run_id, keep_bytes=self.settings.limits.log_bytes),
             sandbox=self.sandbox,
             credentials=self.credentials(store),
+            judge=CelJudge(),
             data=self.data,
             environments=self.environments,
             identity=identity(),

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from bot.core.model import ChangeRef, HostFacts, Permission
+from bot.core.policy.facts import Found
 from bot.core.project import Selection
 from bot.core.rules import Environment
 
@@ -243,6 +244,8 @@ class Memory:
     tightened: Mapping[str, Environment] = field(default_factory=dict)
     """Environments that the target branch's own configuration makes stricter (without credentials)."""
     planning_since: datetime | None = None
+    judged: Mapping[str, tuple[Found, ...]] = field(default_factory=dict)
+    """``project:fingerprint:rules`` -> what plan rules found in that plan."""
     heads: tuple[tuple[str, datetime], ...] = ()
     """Each head that was read, with when it first was, oldest first: whoever spoke since spoke of it, where a host
     names no commit."""

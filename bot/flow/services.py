@@ -17,6 +17,7 @@ from bot.ports import (
     Host,
     LogSink,
     Mirror,
+    PlanJudge,
     Queue,
     Sandbox,
     Store,
@@ -43,6 +44,7 @@ class Services:
     sandbox: Callable[[Confinement], Sandbox]
     """Raises ToolMissing where this machine cannot isolate what has to be isolated."""
     credentials: Granter
+    judge: PlanJudge
     data: Path
     environments: frozenset[str] | None
     """Whose runs this process carries out; None for all. Of others it holds no credentials."""

@@ -17,6 +17,7 @@ from bot.ports.host import (
     Redelivers,
     Reporter,
 )
+from bot.ports.judge import PlanJudge
 from bot.ports.mirror import MergeResult, Mirror
 from bot.ports.store import (
     SHUT_OUT,
@@ -88,6 +89,7 @@ __all__ = [
     "Mirror",
     "Outbound",
     "Outbox",
+    "PlanJudge",
     "Planned",
     "Queue",
     "Reader",

@@ -131,3 +131,72 @@ def test_an_approval_survives_a_push_that_changes_no_effect_only_where_a_rule_sa
     assert world.gate(pull) == after
     world.push(pull, {"prod/db/wanted": "size=3\n"})
     assert world.gate(pull) == "pending"
+
+
+NO_DELETES = """\
+version: 1
+plans:
+  - name: nothing removed
+    description: A setting is taken away in production
+    environments: [prod]
+    actions: [delete]
+    level: LEVEL
+    fix: keep it, or ask for an exception
+    approval: {people: {teams: [acme/dba]}}
+EXCEPTIONS"""
+REMOVES = {"prod/web/wanted": "b=1\n"}
+
+
+def rules(level: str, exceptions: str = "") -> str:
+    return NO_DELETES.replace("LEVEL", level).replace("EXCEPTIONS", exceptions)
+
+
+def test_a_plan_rule_denies_a_deletion_and_an_exception_lets_it_pass(world: Any) -> None:
+    with_policies(world, plans=rules("deny"))
+    pull = world.pull(REMOVES)
+    world.approve(pull, "bo")
+    assert world.gate(pull) == "failure"
+    assert "nothing removed: A setting is taken away in production" in world.face(pull)
+    assert "keep it, or ask for an exception" in world.face(pull)
+
+    excepted = "exceptions:\n  - {rule: nothing removed, owner: ann, reason: moved away, until: 2999-01-01}\n"
+    with_policies(world, plans=rules("deny", excepted))
+    pull.comment("bo", "looked at it")
+    world.settle()
+    assert world.gate(pull) == "success"
+    assert "excepted by ann" in world.face(pull)
+    world.merge(pull, "dee")
+    assert world.deployed("prod_web") == "b=1"
+
+
+def test_a_plan_rule_may_ask_a_team_and_new_effects_ask_it_again(world: Any) -> None:
+    with_policies(world, plans=rules("require"))
+    pull = world.pull(REMOVES)
+    world.approve(pull, "bo")
+    assert world.gate(pull) == "pending"
+    world.approve(pull, "cy")
+    assert world.gate(pull) == "success"
+    world.push(pull, {"prod/web/wanted": "c=1\n"})
+    assert world.gate(pull) == "pending"
+
+
+def test_an_expression_is_evaluated_and_its_error_denies(make_world: Any) -> None:
+    world = make_world(approvals=0)
+    with_policies(world, plans='version: 1\nplans:\n  - name: big\n    plan: "counts.total > 1"\n')
+    small = world.pull({"dev/web/wanted": "a=2\n"})
+    assert world.gate(small) == "success"
+    big = world.pull({"dev/web/wanted": "a=2\nb=1\nc=1\n"})
+    assert world.gate(big) == "failure"
+    with_policies(world, plans='version: 1\nplans:\n  - name: odd\n    when: "after.nothing == 1"\n')
+    odd = world.pull({"dev/web/wanted": "a=3\n"})
+    assert world.gate(odd) == "failure"
+    assert "could not be evaluated" in world.face(odd)
+
+
+def test_a_warning_is_told_and_stops_nothing(make_world: Any) -> None:
+    world = make_world()
+    with_policies(world, plans=rules("warn"))
+    pull = world.pull(REMOVES)
+    world.approve(pull, "bo")
+    assert world.gate(pull) == "success"
+    assert "⚠ nothing removed: A setting is taken away in production" in world.face(pull)

@@ -13,6 +13,7 @@ from bot.core.face.explain import plain_keeping_code, sentence
 from bot.core.face.guard import guard_notices
 from bot.core.face.markdown import code, plain
 from bot.core.face.model import Danger, Face, Row, Section
+from bot.core.face.plan_rules import plan_notices
 from bot.core.face.words import both, clock, counted, duration, either, plural, total
 from bot.core.gate import concerned, dropped_reviews
 from bot.core.guard.judging import denials
@@ -123,7 +124,7 @@ def _subline(snapshot: Snapshot) -> str:
 
 
 def _notices(snapshot: Snapshot, verdict: Reason) -> tuple[str, ...]:
-    found: list[str] = list(guard_notices(snapshot.selection))
+    found: list[str] = [*guard_notices(snapshot.selection), *plan_notices(verdict)]
     for each in snapshot.selection.affected:
         found += _standing_notice(snapshot, each)
     for fact in snapshot.targets.values():

@@ -154,9 +154,7 @@ def facts_of(raw: Mapping[str, Any]) -> Facts:
         ),
         projects=tuple(_project(each) for each in raw.get("projects", ())),
         owners=parse_owners(text) if text is not None else None,
-        properties={name: tuple(values) for name, values in raw["properties"].items()}
-        if "properties" in raw
-        else None,
+        properties=_properties(raw["properties"]) if "properties" in raw else None,
         topics=tuple(raw["topics"]) if "topics" in raw else None,
         unknown_hands=tuple(raw.get("unknown_hands", ())),
     )

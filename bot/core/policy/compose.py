@@ -62,9 +62,11 @@ def wants_owners(policies: Iterable[Policy]) -> bool:
 
 
 def edges(policies: Iterable[Policy], now: datetime) -> tuple[datetime, ...]:
-    """When conditions about time turn over next (law 14)."""
+    """When conditions about time turn over next, and exceptions end (law 14)."""
+    policies = tuple(policies)
     found = (edge(now) for policy in policies for each in _conditions(policy) for edge in each.edges)
-    return tuple(each for each in found if each is not None)
+    ends = (each.until for policy in policies for each in policy.exceptions if each.until > now)
+    return (*(each for each in found if each is not None), *ends)
 
 
 def _conditions(policy: Policy) -> Iterator[Condition]:

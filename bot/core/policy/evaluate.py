@@ -10,8 +10,9 @@ from bot.core.policy.approving import judge_rule, newest
 from bot.core.policy.facts import Facts, Saying, Word
 from bot.core.policy.model import Disapproval, Group, Join, Methods, Policy, Rule, Scope
 from bot.core.policy.people import among, described
+from bot.core.policy.plan_judging import judge_plans
 from bot.core.policy.words import spoken
-from bot.core.verdict import Reason, Status
+from bot.core.verdict import Reason, Status, all_of
 
 
 def judge_policies(policies: Iterable[Policy], facts: Facts) -> tuple[Reason, ...]:
@@ -27,9 +28,15 @@ def judge_policy(policy: Policy, facts: Facts) -> Reason:
     found = _group(policy.approval, rules, facts, name)
     if disapproved is not None and disapproved.status is Status.DENIED:
         return Reason(name, Status.DENIED, disapproved.text, children=(disapproved, *found.children))
-    children = (*((disapproved,) if disapproved else ()), *found.children)
+    plans = judge_plans(policy, facts)
+    children = (*((disapproved,) if disapproved else ()), *plans, *found.children)
     if disapproved is not None and disapproved.status is Status.PENDING:
         return Reason(name, Status.PENDING, disapproved.text, children=children)
+    against = all_of(name, found.text, plans)
+    if against.status in (Status.DENIED, Status.PENDING):
+        # What denies a plan is not outvoted by what people approve.
+        text = against.blockers()[0].text
+        return Reason(name, against.status, text, children=children)
     if not policy.approval.members:
         return Reason(name, Status.APPROVED, f"{policy.file} has no rule about approval", children=children)
     if found.status is Status.SKIPPED and policy.otherwise_pending:

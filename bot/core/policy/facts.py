@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from bot.core.effectset import EffectSet
 from bot.core.model import HostCheck, Permission, ReviewState
@@ -60,6 +61,47 @@ class CommitFact:
         return tuple(login for login in (self.author, *committer, self.pushed_by, *self.asked_by) if login)
 
 
+class Files(tuple[FileFact, ...]):
+    """The files of a change, with their paths by status, told apart once for all rules."""
+
+    def paths(self, wanted: frozenset[FileStatus]) -> list[str]:
+        """The paths of those with one of these statuses."""
+        kept: dict[Any, list[str]] = self.__dict__
+        if wanted not in kept:
+            kept[wanted] = [each.path for each in self if each.status in wanted]
+        return kept[wanted]
+
+
+class Commits(tuple[CommitFact, ...]):
+    """The commits of a change, with what rules ask of all of them, found once."""
+
+    def history(self, head: str) -> frozenset[str]:
+        """A commit and all before it, as far as the change goes; empty for one that is not in it."""
+        kept: dict[Any, frozenset[str]] = self.__dict__
+        if head not in kept:
+            parents = {each.sha: each.parents for each in self}
+            kept[head] = frozenset(_walk(head, parents)) if head in parents else frozenset()
+        return kept[head]
+
+    def hands(self) -> frozenset[str]:
+        """Lower-cased logins of everybody whose work is in them."""
+        kept: dict[Any, frozenset[str]] = self.__dict__
+        if None not in kept:
+            kept[None] = frozenset(hand.lower() for each in self for hand in each.hands())
+        return kept[None]
+
+
+def _walk(head: str, parents: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    waiting, seen = [head], {head}
+    while waiting:
+        sha = waiting.pop()
+        yield sha
+        for parent in parents[sha]:
+            if parent in parents and parent not in seen:
+                seen.add(parent)
+                waiting.append(parent)
+
+
 class Saying(enum.Enum):
     """By what somebody said something about a change."""
 
@@ -97,6 +139,19 @@ class ProjectFact:
     tool: str
     effects: EffectSet | None = None
     drifted: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a rule found in a project's plan. ``error`` is set where it could not be evaluated: that denies."""
+
+    rule: str
+    project: str
+    address: str = ""
+    what: str = ""
+    error: str = ""
+    policy: str = ""
+    """The file that the rule is of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +203,20 @@ class Facts:
     """The repository's code owners, as the target branch has them."""
     properties: Mapping[str, tuple[str, ...]] | None = None
     topics: tuple[str, ...] | None = None
+    found: tuple[Found, ...] = ()
+    """What plan rules found in these projects' plans."""
     unknown_hands: tuple[str, ...] = ()
     """What about the contributors nobody can tell, as phrases."""
+
+    def __post_init__(self) -> None:
+        """Lists that many rules look through remember what was found in them."""
+        if self.files is not None:
+            object.__setattr__(self, "files", Files(self.files))
+        if self.commits is not None:
+            object.__setattr__(self, "commits", Commits(self.commits))
 
     def contributors(self, commits: Iterable[CommitFact] | None = None) -> frozenset[str]:
         """Lower-cased logins of the author and of everybody whose work is in these commits (all, unless said)."""
         found = (self.commits or ()) if commits is None else commits
-        return frozenset(login.lower() for login in (self.author, *(hand for each in found for hand in each.hands())))
+        whose = found if isinstance(found, Commits) else Commits(found)
+        return whose.hands() | {self.author.lower()}

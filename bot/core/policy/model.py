@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.core.model import Permission
 from bot.core.policy.facts import Facts, ProjectFact
 from bot.core.policy.patterns import Prose
+from bot.core.policy.plan_rules import Exempt, PlanRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,10 @@ class Policy:
     approval: Group = Group(Join.ALL, ())
     disapproval: Disapproval | None = None
     otherwise_pending: bool = False
+    plans: tuple[PlanRule, ...] = ()
+    agreeing: Mapping[str, Rule] = field(default_factory=dict)
+    """Plan rule -> the rule that those meet who must agree."""
+    exceptions: tuple[Exempt, ...] = ()
     actors: tuple[Actors, ...] = ()
     """Everybody named anywhere in it, in conditions too: whose teams and organisations must be listed."""
     digest: str = ""

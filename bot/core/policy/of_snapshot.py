@@ -39,8 +39,9 @@ def facts_of(snapshot: Snapshot) -> Facts:
         words=tuple(_words(snapshot)),
         checks=host.checks,
         people=People(ground.teams, ground.organisations, {**snapshot.people, **host.permissions}),
-        projects=tuple(_projects(snapshot)),
+        projects=tuple(projects_of(snapshot)),
         owners=ground.owners,
+        found=tuple(each for some in snapshot.memory.judged.values() for each in some),
         unknown_hands=unknown_hands(snapshot),
     )
 
@@ -60,7 +61,7 @@ def _commit(snapshot: Snapshot, commit: Commit) -> CommitFact:
     )
 
 
-def _projects(snapshot: Snapshot) -> Iterator[ProjectFact]:
+def projects_of(snapshot: Snapshot) -> Iterator[ProjectFact]:
     """Those that would do something, that nobody knows of yet whether they would, and those whose binding changes."""
     sets = planned_sets(snapshot)
     for each in snapshot.selection.affected:
@@ -74,7 +75,7 @@ def _environments(each: Affected) -> tuple[str, ...]:
 
 
 def _words(snapshot: Snapshot) -> Iterator[Word]:
-    current = {each.name: each.effects for each in _projects(snapshot) if each.effects is not None}
+    current = {each.name: each.effects for each in projects_of(snapshot) if each.effects is not None}
     for review in snapshot.host.reviews:
         yield _review(snapshot, review, current)
     for comment in snapshot.host.comments:

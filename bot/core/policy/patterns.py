@@ -4,6 +4,7 @@ paths, branches and names, and a piece of text for what people write."""
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ MEMORY: Final = 1 << 20
 LONGEST_TEXT: Final = 100_000
 """Characters of a text that are looked at; hosts keep fewer."""
 
+_GLOB: Final = re.compile(r"[*?\[\\{]")
 _COMPARISON: Final = re.compile(r"\s*(<=|>=|<|>|=)\s*(\d{1,9})\s*(%?)\s*", re.ASCII)
 
 
@@ -55,6 +57,8 @@ class Name:
 
     pattern: str
     _search: Any = field(compare=False, repr=False)
+    _beginning: str = field(default="", compare=False, repr=False)
+    """What every text that fits begins with."""
 
     @classmethod
     def of(cls, pattern: str, *, fold: bool = False) -> Name:
@@ -64,7 +68,15 @@ class Name:
         if _is_expression(pattern):
             return cls(pattern, _compiled(f"(?i){pattern[1:-1]}" if fold else pattern[1:-1]).search)
         glob = Glob.of(pattern.lower() if fold else pattern)
-        return cls(pattern, (lambda text: glob.matches(text.lower())) if fold else glob.matches)
+        if fold:
+            return cls(pattern, lambda text: glob.matches(text.lower()))
+        return cls(pattern, glob.matches, _GLOB.split(pattern, maxsplit=1)[0])
+
+    def among(self, texts: Iterable[str]) -> list[str]:
+        """Those that fit; most of many are set aside by how they begin."""
+        beginning = self._beginning
+        near = [text for text in texts if text.startswith(beginning)] if beginning else texts
+        return [text for text in near if self.matches(text)]
 
     def matches(self, text: str) -> bool:
         """Whether it fits."""

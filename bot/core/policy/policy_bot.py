@@ -220,9 +220,7 @@ class _Translation:
         table |= {theirs: _renamed(ours, _paths) for theirs, ours in SAME.items()}
         table |= {theirs: _renamed(ours, self._actors) for theirs, ours in ACTORS.items()}
         table |= {theirs: _renamed(ours, lambda raw: raw) for theirs, ours in FLAGS.items()}
-        table |= {
-            theirs: _renamed(ours, lambda raw: _expression(raw["pattern"])) for theirs, ours in BRANCHES.items()
-        }
+        table |= {theirs: _renamed(ours, _branch) for theirs, ours in BRANCHES.items()}
         return table
 
     def _status(self, raw: Any) -> Iterator[tuple[str, Any]]:

@@ -24,9 +24,11 @@ from bot.core.policy.model import (
     Require,
     Rule,
 )
+from bot.core.policy.plan_rules import Exempt, PlanRule
 from bot.core.policy.predicates import PREDICATES
+from bot.core.policy.read_plans import agreeing, read_exception, read_plan_rule
 from bot.core.policy.schema import schema
-from bot.core.policy.shapes import Path, actors, proses
+from bot.core.policy.shapes import Path, Refuse, actors, proses
 
 ACTOR_KEYS: Final = frozenset({"users", "teams", "organisations", "permission"})
 DEEPEST: Final = 10
@@ -65,6 +67,7 @@ class _Reader:
                     ("rules", number, "name"), "stands nowhere in `approval`, so it would never be looked at"
                 )
         disapproval = self._disapproval(raw["disapproval"]) if "disapproval" in raw else None
+        plans, agreeing = self._plans(raw)
         text = json.dumps(raw, sort_keys=True)
         return Policy(
             file=file,
@@ -72,9 +75,33 @@ class _Reader:
             approval=approval,
             disapproval=disapproval,
             otherwise_pending=raw.get("otherwise", "pass") == "wait",
+            plans=plans,
+            agreeing=agreeing,
+            exceptions=self._exceptions(raw, {plan.name for plan in plans}),
             actors=tuple(_actors_in(raw)),
             digest=hashlib.sha256(text.encode()).hexdigest(),
         )
+
+    def _plans(self, raw: dict[str, Any]) -> tuple[tuple[PlanRule, ...], dict[str, Rule]]:
+        plans: list[PlanRule] = []
+        agreeing_: dict[str, Rule] = {}
+        for number, each in enumerate(raw.get("plans", ())):
+            at: Path = ("plans", number)
+            refuse = self._under(at)
+            plan = read_plan_rule(each, refuse, f"{self._document.file}:{self._document.line(at)}")
+            if any(plan.name == other.name for other in plans):
+                refuse(("name",), "is another plan rule's name, too")
+            rule = agreeing(each, plan, refuse)
+            plans.append(plan)
+            agreeing_ |= {plan.name: rule} if rule else {}
+        return tuple(plans), agreeing_
+
+    def _exceptions(self, raw: dict[str, Any], known: set[str]) -> tuple[Exempt, ...]:
+        found = enumerate(raw.get("exceptions", ()))
+        return tuple(read_exception(each, known, self._under(("exceptions", number))) for number, each in found)
+
+    def _under(self, at: Path) -> Refuse:
+        return lambda place, why: self._refuse((*at, *place), why)
 
     def _names(self, rules: Iterable[Rule]) -> None:
         seen: set[str] = set()
@@ -129,7 +156,7 @@ class _Reader:
 
     def _condition(self, name: str, value: Any, at: Path) -> Condition:
         predicate = PREDICATES[name]
-        test = predicate.read(value, lambda place, why: self._refuse((*at, *place), why))
+        test = predicate.read(value, self._under(at))
         narrows = predicate.narrows(value) if predicate.narrows else None
         return Condition(name, test, predicate.mutable, narrows, predicate.edges(value), predicate.literal(value))
 

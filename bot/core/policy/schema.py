@@ -7,6 +7,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from bot.core.effectset import Action
+from bot.core.policy.expressions import LONGEST
+from bot.core.policy.plan_rules import Level
 from bot.core.policy.predicates import PREDICATES
 from bot.core.policy.shapes import ACTORS, FLAG, TEXTS, mapping
 
@@ -55,6 +58,8 @@ def schema() -> Mapping[str, Any]:
             },
             "rules": {"type": "array", "maxItems": 500, "items": {"$ref": "#/$defs/rule"}},
             "disapproval": _disapproval(),
+            "plans": {"type": "array", "maxItems": 500, "items": _plan_rule()},
+            "exceptions": {"type": "array", "maxItems": 500, "items": _exception()},
         },
         "$defs": {"members": _members(), "rule": _rule(), "conditions": _conditions(), "people": dict(ACTORS)},
     }
@@ -124,6 +129,57 @@ def _options() -> Mapping[str, object]:
             "methods": _methods("approves"),
         }
     )
+
+
+def _plan_rule() -> Mapping[str, object]:
+    levels = {"enum": [level.value for level in Level]}
+    expression = {"type": "string", "minLength": 1, "maxLength": LONGEST}
+    approval = mapping({"count": {**COUNT, "minimum": 1}, "people": {"$ref": "#/$defs/people"}})
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["name"],
+        "properties": {
+            "name": NAME,
+            "description": {"type": "string", "maxLength": 500, "description": "why; told with what it finds"},
+            "level": {**levels, "description": "`deny` unless said; for `require` those of `approval` must agree"},
+            "levels": {
+                "type": "object",
+                "additionalProperties": levels,
+                "description": "other levels in single environments",
+            },
+            "advisory": {**FLAG, "description": "only warns, whatever its level: to try a rule before it counts"},
+            "environments": {**TEXTS, "description": "looks at projects of these; of all unless said"},
+            "types": {**TEXTS, "description": "looks at resources of these types"},
+            "actions": {
+                "type": "array",
+                "minItems": 1,
+                "items": {"enum": [*(action.value for action in Action), "destroy"]},
+                "description": "at what is done so; `destroy` is delete and replace",
+            },
+            "addresses": {**TEXTS, "description": "at resources of these addresses"},
+            "when": {
+                **expression,
+                "description": "an expression (CEL) over one resource: true for what is found",
+            },
+            "plan": {**expression, "description": "an expression (CEL) over the counts of a project's plan"},
+            "fix": {"type": "string", "maxLength": 500, "description": "how to do it right"},
+            "approval": {**approval, "required": ["people"], "description": "who must agree, and how many"},
+        },
+    }
+
+
+def _exception() -> Mapping[str, object]:
+    text = {"type": "string", "minLength": 1, "maxLength": 500}
+    properties = {
+        "rule": {**text, "description": "the plan rule that it is from"},
+        "resources": {**TEXTS, "description": "for these addresses; for all unless said"},
+        "projects": {**TEXTS, "description": "in these projects"},
+        "owner": {**text, "description": "who answers for it"},
+        "reason": {**text, "description": "why"},
+        "until": {**text, "description": "when it ends: a date or a moment"},
+    }
+    return {**mapping(properties), "required": ["rule", "owner", "reason", "until"]}
 
 
 def _disapproval() -> Mapping[str, object]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.core.model import ReviewState
-from bot.core.policy.facts import CommitFact, Facts, ProjectFact, Saying, Word
+from bot.core.policy.facts import CommitFact, Commits, Facts, ProjectFact, Saying, Word
 from bot.core.policy.model import Methods, Options, Rule
 from bot.core.policy.patterns import Prose
 from bot.core.policy.people import among
@@ -34,6 +34,8 @@ def relevant(facts: Facts, options: Options) -> tuple[CommitFact, ...]:
     """The commits that make contributors and take approvals back: all of the change's, side branches too, but for
     those that the options leave out."""
     commits = facts.commits or ()
+    if not options.ignore_update_merges and options.ignored_commits_by.nobody:
+        return commits
     own = {each.sha for each in commits}
     return tuple(each for each in commits if not _left_out(facts, each, options, own))
 
@@ -124,31 +126,12 @@ def _pushed_over(word: Word, facts: Facts, commits: tuple[CommitFact, ...]) -> b
     """Whether something relevant was pushed since. By the commit it was said of, where that is known; else by time,
     where a push in the same second is later, and one that nobody can date is, too."""
     if word.head:
-        seen = _history(word.head, facts.commits or ())
+        seen = facts.commits.history(word.head) if isinstance(facts.commits, Commits) else frozenset()
         if seen:
-            return any(each.sha not in seen for each in commits)
+            return len(seen) < len(commits) or any(each.sha not in seen for each in commits)
         # It was said of a commit that is not in the change any more.
         return bool(commits)
     return any(each.pushed_at is None or each.pushed_at >= word.at for each in commits)
-
-
-def _history(head: str, commits: tuple[CommitFact, ...]) -> frozenset[str]:
-    """A commit and all before it, as far as the change goes; empty for one that is not in it."""
-    parents = {each.sha: each.parents for each in commits}
-    if head not in parents:
-        return frozenset()
-    return frozenset(_walk(head, parents))
-
-
-def _walk(head: str, parents: dict[str, tuple[str, ...]]) -> Iterator[str]:
-    waiting, seen = [head], {head}
-    while waiting:
-        sha = waiting.pop()
-        yield sha
-        for parent in parents[sha]:
-            if parent in parents and parent not in seen:
-                seen.add(parent)
-                waiting.append(parent)
 
 
 def chain_is_whole(facts: Facts) -> bool:

@@ -200,6 +200,13 @@ def test_a_predicate_holds_or_not_or_nobody_can_tell(
     assert text in found.text
 
 
+def test_two_rules_about_one_change_are_told_the_same() -> None:
+    facts = facts_of({"files": FILES})
+    read = PREDICATES["changed_files"].read
+    ask_again = read({"paths": "live/**"}, lambda _path, _why: None)
+    assert ask_again(Scope(facts, ())) == ask_again(Scope(facts, ()))
+
+
 def test_every_predicate_is_tried_both_ways() -> None:
     tried = {(row[0], row[3]) for row in ROWS}
     assert {(name, holds) for name in PREDICATES for holds in (True, False)} <= tried

@@ -243,6 +243,6 @@ def test_a_case_may_say_what_a_plan_changes() -> None:
     resource = {"address": "a.b.c", "action": "update", "before": {"x": 1}, "after": {"x": 2, "y": 3}}
     facts = facts_of({"projects": [{"name": "p", "plan": {"resources": [resource]}}], "properties": {"a": ["b"]}})
     (project,) = facts.projects
-    assert project.effects is not None and facts.properties == {"a": ("b",)}
+    assert project.effects is not None and facts.found == () and facts.properties == {"a": ("b",)}
     (effect,) = project.effects.resources
     assert effect.type == "b" and [leaf.path for leaf in effect.leaves] == ["x", "y"]

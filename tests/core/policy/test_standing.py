@@ -18,6 +18,7 @@ from bot.core.model import Comment, RepoRef, ReviewState
 from bot.core.policy.facts import FileFact, Saying
 from bot.core.policy.ground import GitCommit, Ground
 from bot.core.policy.of_snapshot import facts_of
+from bot.core.policy.standing import policy_dropped
 from bot.core.project import Standing
 from bot.core.record import seen_heads
 from bot.core.rules import RepoRules
@@ -62,10 +63,15 @@ def test_who_approved_what_has_other_effects_now_is_asked_again(build: SimpleNam
     changed = replace(under(snapshot, RULE), runs=(build.a_plan_run("app", new),))
     changed = replace(changed, sets={**changed.sets, build.printed(new): new})
     assert [review.author for review in dropped_reviews(changed)] == ["bo"]
-    comment = Comment("c", "bo", ":+1:", build.ago(100))
-    spoken = build.remembering(changed, host=replace(changed.host, reviews=(), comments=(comment,)))
+    comment = Comment("c", "bo", ":+1:", build.a_review().submitted_at)
+    spoken = build.remembering(
+        changed, host=replace(changed.host, reviews=(), comments=(comment,)), heads=((build.HEAD, build.ago(5000)),)
+    )
     by_comment = {**RULE, "options": {"methods": {"comments": [":+1:"]}}}
+    told = judge(under(spoken, by_comment)).blockers()[0]
+    assert told.status is Status.PENDING
     assert dropped_reviews(under(spoken, by_comment)) == ()
+    assert policy_dropped(build.an_approved()) == ()
 
 
 def test_a_snapshot_is_seen_whole(build: SimpleNamespace) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from bot.core.face.words import plural
-from bot.core.policy.facts import Facts, FileFact, FileStatus
+from bot.core.policy.facts import Facts, FileFact, Files, FileStatus
 from bot.core.policy.model import Outcome, Scope, Test
 from bot.core.policy.patterns import Name
 from bot.core.policy.predicates.predicate import Predicate, some_of, told, untold
@@ -41,8 +41,9 @@ def _some(verb: str, wanted: frozenset[FileStatus], *, absent: bool = False) -> 
         ignored = names(raw.get("ignore", ()), refuse, ("ignore",))
 
         def look(files: tuple[FileFact, ...]) -> Outcome:
-            kinds = (each for each in files if each.status in wanted)
-            found = [each.path for each in kinds if _fits(each.path, paths) and not _fits(each.path, ignored)]
+            kinds = Files(files).paths(wanted) if not isinstance(files, Files) else files.paths(wanted)
+            fitting = dict.fromkeys(path for pattern in paths for path in pattern.among(kinds))
+            found = sorted(path for path in fitting if not _fits(path, ignored))
             patterns = some_of(each.pattern for each in paths)
             text = f"{verb} {some_of(found)}" if found else f"no file it {verb} fits {patterns}"
             return told(bool(found) is not absent, text)

@@ -1,0 +1,1 @@
+"""Judges of plans: expressions of plan rules, evaluated in a process of their own."""
