@@ -81,6 +81,27 @@ cp records.txt "$LIVE/dns/zone.txt.new"
 mv "$LIVE/dns/zone.txt.new" "$LIVE/dns/zone.txt"
 """
 
+RECORDS = "status 192.0.2.10\nwww 192.0.2.11\n"
+POLICIES = ".headgate/policies/dns.yaml"
+RULES = """\
+version: 1
+rules:
+  - name: rules of the DNS team
+    description: The DNS team agrees to its rules, and to exceptions from them
+    if: {changed_files: {paths: [".headgate/**"]}}
+    require: {count: 1, people: {teams: [acme/dns]}}
+plans:
+  - name: records stay
+    description: A DNS record that somebody may use is removed
+    addresses: ["record.*"]
+    actions: [delete]
+    fix: keep it, or have the DNS team agree to an exception
+"""
+EXCEPTION = """\
+exceptions:
+  - {rule: records stay, resources: [record.www], owner: cy, reason: the site moved, until: 2999-12-31}
+"""
+
 README = """\
 # Infrastructure of acme
 
@@ -131,7 +152,8 @@ def files(live: Path, noun: str) -> dict[str, str]:
         "web/settings.yml": settings(80, "All systems go"),
         "dns/plan.sh": PLAN,
         "dns/apply.sh": APPLY,
-        "dns/records.txt": "status 192.0.2.10\nwww 192.0.2.11\n",
+        "dns/records.txt": RECORDS,
+        POLICIES: RULES,
     }
     if has_terraform():
         found["edge/main.tf"] = terraform(live, 80)
@@ -160,6 +182,7 @@ environments:
     deploy: {{env: {{LIVE: {live}}}, writable: [{live}]}}
   prod:
     approvals: 1
+    survive: same_effects
     after: [dev]
     plan: {{env: {{LIVE: {live}}}, readable: [{live}]}}
     deploy: {{env: {{LIVE: {live}}}, writable: [{live}]}}

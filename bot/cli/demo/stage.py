@@ -15,7 +15,7 @@ import urllib.request
 from pathlib import Path
 
 from bot.cli.demo.narrator import StepFailed
-from bot.cli.demo.seed import SERVER, files
+from bot.cli.demo.seed import RECORDS, SERVER, files
 from bot.cli.demo.sink import ChatRoom
 from bot.cli.processes import REDIS_VARIABLE
 from bot.forge import Forge
@@ -64,15 +64,19 @@ class Stage:
     def furnish(self) -> None:
         """The people, and their repository."""
         forge = self.forge
-        for login, name in (("dee", "Dee"), ("bo", "Bo"), ("ann", "Ann")):
+        for login, name in (("dee", "Dee"), ("bo", "Bo"), ("cy", "Cy"), ("ann", "Ann")):
             forge.add_user(login, name=name)
         self.token = forge.add_user("acme-bot", token=secrets.token_urlsafe(24), name="Acme's bot")
         self.hook_secret = self._new_hook_secret()
         forge.add_org("acme")
+        forge.add_team("acme/dns", "cy", "acme-bot")
+        zone = self.live / "dns" / "zone.txt"
+        zone.parent.mkdir()
+        zone.write_text(RECORDS)
         self.repo = forge.create_repo(
             self.repo_name,
             files=files(self.live, self.noun),
-            permissions={"dee": "write", "bo": "write", "ann": "admin", "acme-bot": "admin"},
+            permissions={"dee": "write", "bo": "write", "cy": "write", "ann": "admin", "acme-bot": "admin"},
         )
         self.protect()
         hook = f"http://127.0.0.1:{self._hook_port}/webhooks/{self.host}"

@@ -1,11 +1,11 @@
-"""The tour: four acts, each step told when it truly happened."""
+"""The tour: five acts, each step told when it truly happened."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
 from bot.cli.demo.narrator import Narrator, StepFailed
-from bot.cli.demo.seed import has_terraform, settings, terraform
+from bot.cli.demo.seed import EXCEPTION, POLICIES, RECORDS, RULES, has_terraform, settings, terraform
 from bot.cli.demo.stage import Stage
 from bot.forge import PullStory, Refused
 
@@ -19,6 +19,8 @@ def play(stage: Stage, narrator: Narrator) -> PullStory:
     _reviewed_change(stage, narrator)
     narrator.space()
     _differing_deploy(stage, narrator)
+    narrator.space()
+    _ruled_deletion(stage, narrator)
     narrator.space()
     _bypassing_merge(stage, narrator)
     narrator.space()
@@ -127,6 +129,28 @@ def _differing_deploy(stage: Stage, narrator: Narrator) -> None:
     narrator.tell("#ops was told")
 
 
+def _ruled_deletion(stage: Stage, narrator: Narrator) -> None:
+    zone = stage.live / "dns" / "zone.txt"
+    edits: dict[str, str | None] = {"dns/records.txt": RECORDS.replace("www 192.0.2.11\n", "")}
+    pull = _open(stage, narrator, "Retire the old www record", "retire-www", edits)
+    narrator.expect("a rule denies the plan", lambda: _gate(pull) == "failure")
+    narrator.expect("the comment names the rule", lambda: _comment(pull, "records stay"))
+    narrator.tell('denied by the plan rule "records stay": record.www would be deleted')
+    excepted = _open(stage, narrator, "Let www go: the site moved", "let-www-go", {POLICIES: RULES + EXCEPTION})
+    narrator.expect("the DNS team is waited for", lambda: _gate(excepted) == "pending")
+    excepted.approve("bo")
+    narrator.tell("bo approves the exception, which does not count: he is not of the DNS team")
+    excepted.approve("cy")
+    narrator.expect("the gate opens for cy", lambda: _gate(excepted) == "success")
+    narrator.tell("cy, of the DNS team, approves; gate open")
+    _merge(stage, narrator, excepted)
+    narrator.expect("the exception counts", lambda: _gate(pull) == "success")
+    narrator.tell(f"the exception is in force: the gate of {stage.name_of(pull.number)} is open")
+    _merge(stage, narrator, pull)
+    narrator.expect("the record is gone", lambda: "www" not in zone.read_text())
+    narrator.tell("deployed: record.www is gone")
+
+
 def _bypassing_merge(stage: Stage, narrator: Narrator) -> None:
     edits: dict[str, str | None] = {"dns/records.txt": "status 192.0.2.10\nwww 192.0.2.99\n"}
     edits["web/settings.yml"] = settings(8080, "Trust me")
@@ -134,7 +158,10 @@ def _bypassing_merge(stage: Stage, narrator: Narrator) -> None:
     narrator.expect("Headgate sees it", lambda: _gate(pull) == "pending")
     _bypass(stage, narrator, pull)
     narrator.expect("Headgate names the bypass", lambda: _comment(pull, "--accept"))
-    if (stage.live / "dns" / "zone.txt").exists() or "Trust" in (stage.live / "web" / "index.html").read_text():
+    if (
+        "192.0.2.99" in (stage.live / "dns" / "zone.txt").read_text()
+        or "Trust" in (stage.live / "web" / "index.html").read_text()
+    ):
         raise StepFailed("a bypassing merge was deployed")
     narrator.tell("nothing is deployed; the comment names who may accept it, and how to revert")
     narrator.expect("the chat is told", lambda: stage.chat.said("stray", "although"))
@@ -146,4 +173,21 @@ def _left_open(stage: Stage, narrator: Narrator) -> PullStory:
     pull = _open(stage, narrator, "Move the status page to port 8081", "port-8081", edits)
     narrator.expect("the plan comment", lambda: _planned(pull))
     narrator.tell("plan comment posted", pull.url)
+    pull.approve("bo")
+    narrator.expect("the gate opens", lambda: _gate(pull) == "success")
+    narrator.tell("bo approves; gate open")
+    _push(stage, narrator, pull, settings(8081, "All systems go, again") + "# asked for by the status team\n")
+    narrator.expect("the approval still counts", lambda: _gate(pull) == "success")
+    narrator.tell("dee pushes a comment in a file: the effects are the same, so the approval still counts")
+    _push(stage, narrator, pull, settings(8081, "All systems go, at last"))
+    narrator.expect(
+        "the approval is dropped", lambda: _gate(pull) == "pending" and _comment(pull, "no longer counts")
+    )
+    narrator.tell("dee pushes other words for the page: the approval no longer counts, and bo is asked again")
     return pull
+
+
+def _push(stage: Stage, narrator: Narrator, pull: PullStory, text: str) -> None:
+    """Another commit, and Headgate has judged it."""
+    head = stage.repo.commit(pull.head_ref, files={"web/settings.yml": text}, author="dee", message="More")
+    narrator.expect("Headgate sees the push", lambda: pull.head_sha == head and _gate(pull) != "")
