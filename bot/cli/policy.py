@@ -25,7 +25,9 @@ from bot.core.policy.read import parse_policy
 from bot.core.policy.supposing import Supposed, supposing
 from bot.core.snapshot import Snapshot
 from bot.flow.gather import gather
+from bot.flow.judging import with_found
 from bot.flow.selecting import Selector
+from bot.judges.cel import CelJudge
 from bot.policy_files import CASES
 from bot.wiring import Wiring, config_path
 
@@ -59,7 +61,7 @@ def test_(files: tuple[Path, ...]) -> None:
     """Try FILES of policies on their cases (beside NAME.yaml: NAME.cases.yaml); exit 1 when one fails."""
     failures = tried = 0
     for file, policy in zip(files, _policies(files), strict=True):
-        cases = _cases(file)
+        cases = with_found(CelJudge(), policy, _cases(file))
         tried += len(cases)
         for failed in run_cases(policy, cases):
             failures += 1

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from bot.core.decide.planning import planned_fingerprints
-from bot.core.policy.facts import Found, ProjectFact
+from bot.core.policy.cases import Case
+from bot.core.policy.facts import Facts, Found, ProjectFact
 from bot.core.policy.model import Policy
 from bot.core.policy.of_snapshot import projects_of
 from bot.core.policy.plan_rules import Plans
@@ -46,6 +47,17 @@ def found_in(judge: PlanJudge, policies: Iterable[Policy], projects: tuple[Proje
         yield from (replace(each, policy=policy.file) for each in plans.found_outright(policy.plans))
         asked += [replace(each, policy=policy.file) for each in plans.questions(policy.plans)]
     yield from judge.judge(asked)
+
+
+def with_found(judge: PlanJudge, policy: Policy, cases: Iterable[Case]) -> tuple[Case, ...]:
+    """Cases whose facts hold what a policy's plan rules find in their plans."""
+    if not policy.plans:
+        return tuple(cases)
+    return tuple(replace(case, facts=_found(judge, policy, case.facts)) for case in cases)
+
+
+def _found(judge: PlanJudge, policy: Policy, facts: Facts) -> Facts:
+    return replace(facts, found=tuple(found_in(judge, [policy], facts.projects)))
 
 
 def _rules_key(policies: Iterable[Policy]) -> str:

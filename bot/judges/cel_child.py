@@ -35,6 +35,7 @@ def answers(things: Asked) -> Iterator[dict[str, Any]]:
     programs: dict[str, Any] = {}
     context = cel.Context()
     context.add_function("values", values)
+    context.add_function("statements", statements)
     for variables, asked in things:
         context.update({name: _plain(name, each) for name, each in variables.items()})
         for place, expression in asked:
@@ -63,6 +64,43 @@ def values(attributes: dict[str, Any], pattern: str) -> list[Any]:
     """Values of the attributes whose path fits: ``values(after, "ingress[*].cidr_blocks[*]")``."""
     escaped = pattern.replace("[", "[[]")
     return [value for path, value in attributes.items() if fnmatch.fnmatchcase(path, escaped)]
+
+
+def statements(text: str) -> list[dict[str, Any]]:
+    """The statements of a policy document of AWS's, each as lists and with what it leaves out as empty ones.
+
+    ValueError for what is none: then nobody knows what it allows.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+    """
+    document = json.loads(text)
+    found = _lowered(document).get("statement") if isinstance(document, dict) else None
+    if found is None:
+        raise ValueError("is no policy document with statements")
+    return [_statement(each) for each in _listed(found)]
+
+
+def _statement(raw: dict[str, Any]) -> dict[str, Any]:
+    raw = _lowered(raw)
+    principal = raw.get("principal", [])
+    of_kinds = principal.values() if isinstance(principal, dict) else [principal]
+    return {
+        "allow": str(raw.get("effect")).lower() != "deny",
+        "actions": [str(each).lower() for each in _listed(raw.get("action", []))],
+        "not_actions": _listed(raw.get("notaction", [])),
+        "resources": _listed(raw.get("resource", [])),
+        "principals": [each for kind in of_kinds for each in _listed(kind)],
+        "not_principals": _listed(raw.get("notprincipal", [])),
+        "conditions": bool(raw.get("condition")),
+    }
+
+
+def _lowered(raw: dict[str, Any]) -> dict[str, Any]:
+    """In doubt a key means what it means in any case."""
+    return {key.lower(): value for key, value in raw.items()}
+
+
+def _listed(raw: Any) -> list[Any]:
+    return raw if isinstance(raw, list) else [raw]
 
 
 def _words(error: Exception) -> str:

@@ -52,6 +52,38 @@ def test_a_policy_is_tried_on_the_cases_beside_it(run: Run, file: Path) -> None:
     assert run("policy", "test", str(file)).exit_code == 2
 
 
+PLANS = """\
+version: 1
+plans:
+  - {name: open, types: [t], when: '"cidr" in unknown || after["cidr"] == "0.0.0.0/0"'}
+  - {name: gone, actions: [destroy]}
+"""
+PLAN_CASES = """\
+version: 1
+cases:
+  - name: open to all
+    facts: &open {projects: [{name: p, plan: {resources: [{address: t.a, after: {cidr: 0.0.0.0/0}}]}}]}
+    expect: denied
+    rule: open
+  - {name: nothing is destroyed, facts: *open, rule: gone, expect: approved, reasons: [gone finds nothing]}
+  - name: known later
+    facts: {projects: [{name: p, plan: {resources: [{address: t.a, before: {cidr: 10.0.0.0/8}, unknown: [cidr]}]}}]}
+    expect: denied
+  - name: open to some
+    facts: {projects: [{name: p, plan: {resources: [{address: t.a, action: create, after: {cidr: 10.0.0.0/8}}]}}]}
+    expect: approved
+"""
+
+
+def test_plan_rules_are_tried_on_the_plans_of_cases(run: Run, file: Path) -> None:
+    file.write_text(PLANS)
+    file.with_name("a.cases.yaml").write_text(PLAN_CASES)
+    assert run("policy", "test", str(file)).stdout == "4 cases, 0 failed\n"
+    file.write_text(PLANS.replace("||", "&&"))
+    failed = run("policy", "test", str(file))
+    assert failed.exit_code == 1 and "open to all: wanted denied, came out approved" in failed.stdout
+
+
 def test_a_changes_gate_is_told_and_supposed(run: Run, world: Any) -> None:
     world.pull({"prod/web/wanted": "a=2\n"})
     config = ("--config", str(world.config))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -43,6 +44,29 @@ def test_what_cannot_be_evaluated_is_an_error_and_hides_nothing_else(expression:
     broken, fine = ask(expression, "true")
     assert broken.error and why.lower() in broken.error.lower() and len(broken.error) <= 250
     assert fine == Found("r1", "p", "a.b", "create", policy="f.yaml")
+
+
+OPEN = '{"Version": "2012-10-17", "Statement": {"effect": "Allow", "Principal": {"AWS": ["*"]}, "Action": "S3:*"}}'
+SHUT = '{"Statement": [{"Effect": "Deny", "Principal": "*", "NotAction": "s3:Get*", "Condition": {"Bool": {}}}]}'
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ['statements(after["open"]).exists(s, s.allow && "*" in s.principals && "s3:*" in s.actions && !s.conditions)',
+     'statements(after["shut"]).all(s, !s.allow && "*" in s.principals && s.conditions && size(s.actions) == 0)',
+     'statements(after["shut"])[0].not_actions == ["s3:Get*"] && size(statements(after["open"])) == 1'],
+)  # fmt: skip
+def test_statements_of_a_policy_document_are_told_apart(expression: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(AFTER, "open", json.dumps(OPEN))
+    monkeypatch.setitem(AFTER, "shut", json.dumps(SHUT))
+    assert [each.error for each in ask(expression)] == [""]
+
+
+@pytest.mark.parametrize("document", ["", "nonsense", "[]", "{}", '{"Statement": ["x"]}'])
+def test_a_document_that_nobody_can_read_denies(document: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(AFTER, "policy", json.dumps(document))
+    (found,) = ask('statements(after["policy"]).exists(s, s.allow)')
+    assert found.error
 
 
 def test_nothing_asked_starts_nothing() -> None:

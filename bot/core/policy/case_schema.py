@@ -51,7 +51,14 @@ def _cut(items: Mapping[str, object]) -> Mapping[str, object]:
 def _plan() -> Mapping[str, object]:
     resource = _record(
         ("address",),
-        {"address": TEXT, "type": TEXT, "action": _choice(Action), "before": ANYTHING, "after": ANYTHING},
+        {
+            "address": TEXT,
+            "type": TEXT,
+            "action": _choice(Action),
+            "before": ANYTHING,
+            "after": ANYTHING,
+            "unknown": {**LIST, "description": "paths of attributes that are known only after the deploy"},
+        },
     )
     return mapping({"resources": {"type": "array", "items": resource}, "unpredictable": NUMBER}, least=0)
 
@@ -108,7 +115,7 @@ def schema() -> Mapping[str, Any]:
             "name": TEXT,
             "facts": {"$ref": "#/$defs/facts", "description": "laid over the file's own"},
             "expect": {"enum": ["approved", "pending", "denied", "skipped"]},
-            "rule": {**TEXT, "description": "look at this rule alone"},
+            "rule": {**TEXT, "description": "look at this rule or plan rule alone"},
             "reasons": {**LIST, "description": "pieces of text that are said"},
             "counted": {**LIST, "description": "whose approvals count"},
         },

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from bot.core.config.document import Document, load
 from bot.core.config.schema import checked, ordered
-from bot.core.effectset import ABSENT, Action, EffectSet, Leaf, ResourceEffect, Value, effect_set
+from bot.core.effectset import ABSENT, UNKNOWN, Action, EffectSet, Leaf, ResourceEffect, Value, effect_set
 from bot.core.errors import Problem
 from bot.core.model import CheckState, HostCheck, Permission, ReviewState
 from bot.core.policy.case_schema import schema
@@ -37,7 +37,7 @@ BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
 class Case:
     """One case. ``reasons`` are pieces of text that the tree must hold; ``counted`` who approved, where it is said.
 
-    ``rule`` looks at one rule's verdict in place of the whole policy's.
+    ``rule`` looks at one rule's (or plan rule's) verdict in place of the whole policy's.
     """
 
     name: str
@@ -79,7 +79,7 @@ def run_cases(policy: Policy, cases: tuple[Case, ...]) -> Iterator[Failed]:
     """Those that come to something else than they should."""
     for case in cases:
         tree = judge_policy(policy, case.facts)
-        looked_at = _named(tree, f"policy.{case.rule}") if case.rule else tree
+        looked_at = _looked_at(tree, case.rule)
         if looked_at is None:
             yield Failed(case, f"a rule {case.rule}", "none of that name was looked at", tree)
             continue
@@ -93,6 +93,12 @@ def run_cases(policy: Policy, cases: tuple[Case, ...]) -> Iterator[Failed]:
         counted = tuple(sorted({who.lower() for who in _counted(looked_at)}))
         if case.counted is not None and counted != case.counted:
             yield Failed(case, f"approved by {', '.join(case.counted)}", f"by {', '.join(counted)}", tree)
+
+
+def _looked_at(tree: Reason, rule: str) -> Reason | None:
+    if not rule:
+        return tree
+    return _named(tree, f"policy.{rule}") or _named(tree, f"plan-rule.{rule}")
 
 
 def _named(tree: Reason, rule: str) -> Reason | None:
@@ -250,12 +256,13 @@ def plan_of(raw: Mapping[str, Any]) -> EffectSet:
 
 def _resource(raw: Mapping[str, Any]) -> ResourceEffect:
     before, after = raw.get("before", {}), raw.get("after", {})
-    leaves = [Leaf(path, _value(before, path), _value(after, path)) for path in sorted({*before, *after})]
+    known = {path: Leaf(path, _value(before, path), _value(after, path)) for path in (*before, *after)}
+    later = {path: Leaf(path, _value(before, path), UNKNOWN) for path in raw.get("unknown", ())}
     return ResourceEffect(
         address=raw["address"],
         action=Action(raw.get("action", "update")),
         type=raw.get("type", raw["address"].rpartition(".")[0].rpartition(".")[2]),
-        leaves=tuple(leaves),
+        leaves=tuple({**known, **later}.values()),
     )
 
 

@@ -9,7 +9,7 @@ import cel
 
 LONGEST: Final = 2000
 """Characters; and so of work to read one."""
-FUNCTIONS: Final = frozenset({"values"})
+FUNCTIONS: Final = frozenset({"values", "statements"})
 
 
 def flaw(expression: str, variables: Collection[str]) -> str:
