@@ -9,11 +9,16 @@ from typing import Any
 import databases
 import pytest
 from hosts.gitea.fixtures import gitea_judge, gitea_server
+from hypothesis import settings
 from worlds import World
 
 from bot.stores.database import Database
 
 __all__ = ["gitea_judge", "gitea_server"]
+
+# A machine that does something else meanwhile makes no test false; what takes too long is stopped by pytest-timeout.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

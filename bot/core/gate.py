@@ -19,6 +19,7 @@ from bot.core.decide.planning import (
     too_many,
 )
 from bot.core.decide.quotas import quota_reason
+from bot.core.decide.windows import freeze_reasons
 from bot.core.effectset import EffectSet
 from bot.core.face.model import Danger
 from bot.core.face.render import dangers_fit
@@ -64,6 +65,7 @@ def judge(snapshot: Snapshot) -> Reason:
             *_approvals(snapshot),
             *policy_reasons(snapshot),
             *_checks(snapshot),
+            *freeze_reasons(snapshot, concerned(snapshot)),
             *_frozen(snapshot),
         ),
     )

@@ -162,6 +162,14 @@ class Environment:
     survive: Survival = Survival.SAME_HEAD
     deploy: DeployMode = DeployMode.ON_MERGE
     volatile: tuple[str, ...] = ()
+    windows: tuple[Mapping[str, str], ...] = ()
+    """When it is deployed; always where there are none. As written: see ``policy.windows``."""
+    freezes: tuple[Mapping[str, str], ...] = ()
+    """When it is not, whatever ``windows`` say."""
+    freeze_label: str = ""
+    """A change with this label is deployed in a freeze nonetheless."""
+    freeze_merges: bool = False
+    """Whether the gate waits for the end of a freeze, too."""
     plan: Grant = Grant()
     apply: Grant = Grant()
     network: Network = Network()

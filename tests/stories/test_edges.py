@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from worlds import project
+from worlds import Hours, project
 
 from bot.core.model import ChangeRef
 from bot.core.runs import RunKind
@@ -439,4 +440,19 @@ def test_a_merge_waits_for_the_threads_that_the_host_wants_resolved(make_world: 
     pull.resolve_threads("cy")
     world.settle()
     assert pull.state == "merged"
+    assert world.deployed("prod_web") == "a=2"
+
+
+def test_what_is_merged_outside_its_window_is_deployed_when_that_opens(make_world: Callable[..., Any]) -> None:
+    hours = Hours()
+    opens, closes = hours.now() + timedelta(hours=5), hours.now() + timedelta(hours=9)
+    window = f"{{from: '{opens:%FT%H:%M}', until: '{closes:%FT%H:%M}'}}"
+    world = make_world(hours=hours, prod=f", windows: [{window}]")
+    pull = world.pull({"prod/web/wanted": "a=2\n"})
+    world.approve(pull, "bo")
+    world.merge(pull, "dee")
+    assert world.deployed("prod_web") == "a=1"
+    assert "a deploy window of prod, from" in world.face(pull)
+    hours.ahead = timedelta(hours=6)
+    world.settle()
     assert world.deployed("prod_web") == "a=2"

@@ -51,7 +51,15 @@ def _gate(environment: Environment) -> dict[str, object]:
         "deploy": environment.deploy.value,
         "volatile": sorted(environment.volatile),
         "guard": environment.guard.canonical() if environment.guard else None,
+        **_frozen(environment),
     }
+
+
+def _frozen(environment: Environment) -> dict[str, object]:
+    """Freezes that hold merges decide a gate; windows of deploys do not."""
+    if not environment.freeze_merges:
+        return {}
+    return {"freezes": [dict(each) for each in environment.freezes], "freeze_label": environment.freeze_label}
 
 
 def _reached(granted: Mapping[str, object], environments: Mapping[str, Environment]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from bot.core.errors import Problem
 from bot.core.guard.rules import GuardRules
 from bot.core.match import Glob, is_literal
 from bot.core.model import RepoRef
+from bot.core.policy.windows import read_window
 from bot.core.project import DeployMode
 from bot.core.rules import (
     CALLS_PER_MINUTE,
@@ -280,6 +281,10 @@ class _Reader:
             survive=Survival(raw.get("survive", "same_head")),
             deploy=DeployMode(deploy.get("mode", "on_merge")),
             volatile=tuple(raw.get("volatile", ())),
+            windows=self._windows(raw, name, "windows"),
+            freezes=self._windows(raw, name, "freezes"),
+            freeze_label=raw.get("freeze_label", ""),
+            freeze_merges=raw.get("freeze_merges", False),
             plan=read_grant(raw.get("plan", {}), ("environments", name, "plan"), self._secrets, self._issuer),
             apply=read_grant(deploy, ("environments", name, "deploy"), self._secrets, self._issuer),
             network=self._network(raw.get("network", False), ("environments", name, "network")),
@@ -287,6 +292,14 @@ class _Reader:
             if "guard" in raw
             else None,
         )
+
+    def _windows(self, raw: dict[str, Any], name: str, key: str) -> tuple[dict[str, str], ...]:
+        def at(number: int) -> Callable[[Path, str], None]:
+            return lambda place, why: self._refuse(("environments", name, key, number, *place), why)
+
+        for number, each in enumerate(raw.get(key, ())):
+            read_window(each, at(number))
+        return tuple(raw.get(key, ()))
 
     def _checks(self, raw: dict[str, Any], path: Path) -> tuple[CheckRule, ...]:
         return check_rules(raw.get("required_checks", ()), lambda position, why: self._refuse((*path, position), why))

@@ -18,6 +18,7 @@ from bot.core.decide.publishing import comment_due, held_until, host_effects
 from bot.core.decide.quotas import spent
 from bot.core.decide.requests import request_effects
 from bot.core.decide.telling import reminder_times, tell_effects
+from bot.core.decide.windows import window_times
 from bot.core.effects import Decision
 from bot.core.gate import judge
 from bot.core.policy.compose import edges
@@ -46,7 +47,8 @@ def decide(snapshot: Snapshot) -> Decision:
 
 def _wake_at(snapshot: Snapshot) -> datetime | None:
     """The next moment at which the same facts would decide something else (law 14)."""
-    times = [*held_until(snapshot), *reminder_times(snapshot), *edges(snapshot.rules.policies, snapshot.now)]
+    times = [*held_until(snapshot), *reminder_times(snapshot), *window_times(snapshot)]
+    times += edges(snapshot.rules.policies, snapshot.now)
     if snapshot.memory.planning_since is not None:
         times.append(comment_due(snapshot))
     if over_quota(snapshot) and (quota := spent(snapshot)):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core.decide.planning import planned_fingerprints, run_id
+from bot.core.decide.windows import closed
 from bot.core.effects import RecordMerge, StartRun, StateEffect
 from bot.core.guard.judging import denials
 from bot.core.model import ChangeState, Permission
@@ -210,6 +211,8 @@ def _waits_for(snapshot: Snapshot, project: Project, *, forced: bool) -> str:
         return "the static guard, which denies it"
     if snapshot.paused:
         return f"the end of a pause: {snapshot.paused}"
+    if when := closed(snapshot, snapshot.environment(project.environment)):
+        return when
     if snapshot.frozen:
         return f"the end of the freeze of {snapshot.change.base_ref}: {snapshot.frozen}"
     fact = snapshot.targets.get(project.target)

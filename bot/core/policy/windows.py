@@ -16,18 +16,36 @@ LONGEST: Final = timedelta(days=366)
 
 WINDOW_SCHEMA: Final[Mapping[str, object]] = {
     "type": "object",
+    "description": "A window of time: `cron` with `duration`, or `from` with `until`.",
     "additionalProperties": False,
     "minProperties": 2,
     "properties": {
-        "cron": {"type": "string", "maxLength": 100, "description": "when it opens: minute hour day month weekday"},
+        "cron": {
+            "type": "string",
+            "maxLength": 100,
+            "description": "When it opens: minute, hour, day, month, weekday.",
+        },
         "duration": {
             "type": "string",
             "pattern": "^[0-9]{1,5} ?(m|h|d)$",
             "x-wants": "a duration, for example `8h`",
+            "description": "How long it stays open: `90m`, `8h`, `2d`.",
         },
-        "from": {"type": "string", "maxLength": 40, "description": "a moment: 2026-12-20 or 2026-12-20T18:00"},
-        "until": {"type": "string", "maxLength": 40},
-        "zone": {"type": "string", "maxLength": 60, "description": "`Europe/Berlin`; UTC unless said"},
+        "from": {
+            "type": "string",
+            "maxLength": 40,
+            "description": "The moment it begins: `2026-12-20` or `2026-12-20T18:00`.",
+        },
+        "until": {
+            "type": "string",
+            "maxLength": 40,
+            "description": "The moment it ends, which is not in it any more.",
+        },
+        "zone": {
+            "type": "string",
+            "maxLength": 60,
+            "description": "A time zone, such as `Europe/Berlin`; UTC unless said.",
+        },
     },
 }
 
