@@ -35,6 +35,8 @@ def answers(things: Asked) -> Iterator[dict[str, Any]]:
     programs: dict[str, Any] = {}
     context = cel.Context()
     context.add_function("values", values)
+    context.add_function("blocks", blocks)
+    context.add_function("json", json.loads)
     context.add_function("statements", statements)
     for variables, asked in things:
         context.update({name: _plain(name, each) for name, each in variables.items()})
@@ -64,6 +66,17 @@ def values(attributes: dict[str, Any], pattern: str) -> list[Any]:
     """Values of the attributes whose path fits: ``values(after, "ingress[*].cidr_blocks[*]")``."""
     escaped = pattern.replace("[", "[[]")
     return [value for path, value in attributes.items() if fnmatch.fnmatchcase(path, escaped)]
+
+
+def blocks(attributes: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """The attributes of each block of that name, by their path in it: ``blocks(after, "ingress")``."""
+    found: dict[str, dict[str, Any]] = {}
+    for path, value in attributes.items():
+        before, bracket, rest = path.partition("[")
+        if bracket and before == name:
+            position, _, inner = rest.partition("]")
+            found.setdefault(position, {})[inner.lstrip(".")] = value
+    return list(found.values())
 
 
 def statements(text: str) -> list[dict[str, Any]]:

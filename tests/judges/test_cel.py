@@ -29,6 +29,8 @@ def ask(*expressions: str, seconds: float = 20.0) -> tuple[Found, ...]:
     ['after["acl"] == "public-read"', "after.size > 4", '"id" in unknown', '!("tags.team" in after)',
      'resource.type.startsWith("a")', 'values(after, "ingress[*].cidr[*]").exists(c, c == "0.0.0.0/0")',
      '"prod" in project.environments', 'after.exists(k, k.startsWith("tags."))',
+     'blocks(after, "ingress").exists(b, "cidr[0]" in b && b["cidr[0]"] == "0.0.0.0/0")',
+     'size(blocks(after, "in")) == 0', 'json("[{\\"a\\": 1}]").all(each, each.a == 1)',
      'resource.address.matches("^a[.]b$")', "size(before) == 0"],
 )  # fmt: skip
 def test_what_holds_is_found(expression: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Final
 
@@ -9,14 +10,18 @@ import cel
 
 LONGEST: Final = 2000
 """Characters; and so of work to read one."""
-FUNCTIONS: Final = frozenset({"values", "statements"})
+FUNCTIONS: Final = frozenset({"values", "blocks", "json", "statements"})
+
+_MACRO: Final = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,", re.ASCII)
+"""Names that macros give to what they go through; the library counts them among what an expression asks for. One that
+stands elsewhere as well passes here, and denies where it is evaluated."""
 
 
 def flaw(expression: str, variables: Collection[str]) -> str:
     """Why an expression cannot be one over these variables; empty if it can."""
     try:
         program = cel.compile(expression)
-        asked = sorted(set(program.variables()) - set(variables))
+        asked = sorted(set(program.variables()) - set(variables) - set(_MACRO.findall(expression)))
     except Exception as error:  # noqa: BLE001 - whatever the library says of it
         return f"is no expression of CEL: {_first_line(error)}"
     if asked:

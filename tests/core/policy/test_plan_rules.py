@@ -175,6 +175,16 @@ def problems(plans: list[dict[str, Any]], **more: Any) -> str:
 
 
 @pytest.mark.parametrize(
+    "expression",
+    ['values(after, "a[*]").exists(each, each == 1)', '["x"].all(a, ["y"].exists_one( b, (a + b) in after))',
+     "unknown.filter(path, true).map(path, path) == []"],
+)  # fmt: skip
+def test_names_that_an_expression_gives_itself_are_not_asked_for(expression: str) -> None:
+    assert problems([{"name": "a", "when": expression}]) == ""
+    assert "asks for `other`" in problems([{"name": "a", "when": f"({expression}) && other"}])
+
+
+@pytest.mark.parametrize(
     ("rule", "says"),
     [({"name": "a"}, "looks at nothing"), ({"name": "a", "when": "1 +"}, "plans[0].when is no expression of CEL"),
      ({"name": "a", "when": "counts.delete > 1"}, "asks for `counts`; there are after, before"),
