@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 
@@ -26,6 +26,7 @@ from bot.core.policy.supposing import Supposed, supposing
 from bot.core.snapshot import Snapshot
 from bot.flow.gather import gather
 from bot.flow.judging import with_found
+from bot.flow.replaying import Replayed, replay
 from bot.flow.selecting import Selector
 from bot.judges.cel import CelJudge
 from bot.policy_files import CASES
@@ -101,6 +102,43 @@ def simulate(
         raise click.UsageError("--at needs a zone, such as +01:00 or Z")
     supposed = Supposed(approve, without, base, moment)
     _print(supposing(_snapshot(config, change), supposed), as_json=as_json)
+
+
+@command.command("replay")
+@FILES
+@config_option
+@json_option
+@click.option("--since", default="", metavar="DATE", help="Only changes that moved since then; 30 days unless said.")
+@click.option("--limit", default=200, show_default=True, help="So many changes at most.")
+@click.option("--all", "everything", is_flag=True, help="Also changes that are decided the same.")
+def replay_(files: tuple[Path, ...], config: str, as_json: bool, since: str, limit: int, everything: bool) -> None:
+    """Print what FILES in the place of the policies in force would have made of the changes there were."""
+    try:
+        moment = datetime.fromisoformat(since) if since else datetime.now(UTC) - timedelta(days=30)
+    except ValueError:
+        raise click.UsageError("--since is a date, such as 2026-11-01") from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    policies = _policies(files)
+    found = list(replay(Wiring(config_path(config)).services(), policies, moment, limit))
+    rows = [_row(each) for each in found if everything or each.differs or each.why_not]
+    if as_json:
+        click.echo(msgspec.json.encode(rows).decode())
+        return
+    for row in rows:
+        click.echo(f"{row['change']}  {row['now']} → {row['then']}  {row['title']}\n    {row['because']}")
+    click.echo(f"{len(found)} changes, {sum(each.differs for each in found)} decided otherwise")
+
+
+def _row(each: Replayed) -> dict[str, str]:
+    now, then = each.now, each.then
+    blockers = then.blockers() if then is not None else ()
+    return {
+        "change": str(each.ref),
+        "title": each.title,
+        "now": now.status.name.lower() if now is not None else "unknown",
+        "then": then.status.name.lower() if then is not None else "unknown",
+        "because": each.why_not or (blockers[0].text if blockers else "every rule is met"),
+    }
 
 
 @command.command("import")

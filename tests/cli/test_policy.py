@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from bot.core.runs import RunKind
+
 Run = Callable[..., Result]
 SOUND = "version: 1\nrules:\n  - name: a\n    require: {count: 1, people: {users: [bo]}}\n"
 CASES = """\
@@ -121,3 +123,30 @@ def test_other_bots_files_are_printed_as_ours(run: Run, tmp_path: Path) -> None:
     owners.write_text("^[Docs]\ndocs/ @a\n")
     found = run("policy", "import", "codeowners", str(owners))
     assert "owners: true" in found.stdout and "[Docs]: optional" in found.stderr
+
+
+def test_what_other_policies_would_have_decided_is_a_table_of_differences(
+    run: Run, world: Any, tmp_path: Path
+) -> None:
+    first = world.pull({"prod/web/wanted": "a=2\n"}, title="The web")
+    world.approve(first, "bo")
+    world.merge(first, "dee")
+    world.pull({"docs/readme.md": "words\n"}, title="The docs")
+    file = tmp_path / "strict.yaml"
+    file.write_text(
+        "version: 1\nrules:\n  - name: leads\n    if: {environment: prod}\n"
+        "    require: {count: 1, people: {users: [cy]}}\n"
+    )
+    config = ("--config", str(world.config))
+    told = run("policy", "replay", str(file), *config)
+    assert told.exit_code == 0, told.output
+    assert "github/acme/infra!1  approved → pending  The web" in told.stdout
+    assert "leads needs 1 approval and has 0" in told.stdout and "The docs" not in told.stdout
+    assert told.stdout.endswith("2 changes, 1 decided otherwise\n")
+    rows = json.loads(run("policy", "replay", str(file), "--all", "--json", *config).stdout)
+    assert {row["change"]: row["then"] for row in rows} == {
+        "github/acme/infra!1": "pending", "github/acme/infra!2": "approved",
+    }  # fmt: skip
+    assert "0 changes" in run("policy", "replay", str(file), "--since", "2999-01-01", *config).stdout
+    assert run("policy", "replay", str(file), "--since", "then", *config).exit_code == 2
+    assert world.run_states(first, RunKind.DEPLOY) == [("prod-web", "succeeded")]
