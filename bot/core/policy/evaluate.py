@@ -42,7 +42,7 @@ def judge_policy(policy: Policy, facts: Facts) -> Reason:
     if found.status is Status.SKIPPED and policy.otherwise_pending:
         none = Reason(f"{name}.otherwise", Status.PENDING, f"No rule of {policy.file} concerns this change")
         return Reason(name, Status.PENDING, none.text, children=(*children, none))
-    return Reason(name, found.status, found.text, children=children)
+    return Reason(name, found.status, f"{policy.file}: {found.text}", children=children)
 
 
 def _group(group: Group, rules: Mapping[str, Rule], facts: Facts, name: str) -> Reason:

@@ -156,7 +156,8 @@ class Plans:
             if not rule.concerns(project):
                 continue
             for name, effects in by_type.items():
-                if not rule.types or any(each.matches(name) for each in rule.types):
+                # Some tools have no types: `*` is all of them nonetheless.
+                if not rule.types or any(each.pattern == "*" or each.matches(name) for each in rule.types):
                     yield from ((project, effect) for effect in effects if rule.fits(effect))
 
 

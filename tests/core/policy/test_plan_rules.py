@@ -59,6 +59,12 @@ def test_a_rule_looks_at_types_actions_addresses_and_environments(words: dict[st
     assert [each.address for each in found_in(policy, some())] == found
 
 
+def test_any_type_is_the_one_of_a_tool_without_types_too() -> None:
+    policy = a_policy(plans=[{"name": "a", "types": ["*"]}])
+    bare = some({"name": "p", "plan": {"resources": [{"address": "size", "type": "", "action": "update"}]}})
+    assert [each.address for each in found_in(policy, bare)] == ["size"]
+
+
 def test_a_denial_names_what_it_found_and_how_to_do_it_right() -> None:
     tree = judged({**RULE, "description": "A database is destroyed", "fix": "take a snapshot first"}, some())
     assert (tree.status, tree.text) == (Status.DENIED, "stateful: A database is destroyed (`aws_db_instance.main`)")
