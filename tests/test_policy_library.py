@@ -1,4 +1,4 @@
-"""The shipped policies: each lets pass, keeps out and tells apart what its cases say, and nobody's own team is in one."""
+"""The shipped policies: each lets pass, keeps out and tells apart what its cases say."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def lint_(files: tuple[Path, ...], config: str) -> None:
     """Say what is wrong with FILES of policies, and what is allowed and still a mistake; exit 2 or 1."""
     policies = _policies(files)
     environments = Wiring(config_path(config)).settings.environments if config else None
-    said = lint(policies, environments)
+    said = lint(policies, environments, datetime.now(UTC))
     for sentence in said:
         click.echo(sentence)
     if not said:

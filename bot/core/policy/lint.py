@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from datetime import datetime
 
 from bot.core.face.words import both
+from bot.core.match import is_literal
 from bot.core.policy.model import Actors, Group, Join, Policy, Rule
 
 
-def lint(policies: Collection[Policy], environments: Collection[str] | None = None) -> tuple[str, ...]:
-    """Sentences, each with the place of the rule. ``environments`` are those that there are, where they are known."""
-    return tuple(said for policy in policies for said in _policy(policy, environments)) + tuple(_doubled(policies))
+def lint(
+    policies: Collection[Policy], environments: Collection[str] | None = None, now: datetime | None = None
+) -> tuple[str, ...]:
+    """Sentences, each with the place of the rule. ``environments`` are those that there are, where they are known;
+    ``now`` tells which exceptions have ended."""
+    said = [
+        each for policy in policies for each in (*_policy(policy, environments), *_plans(policy, environments, now))
+    ]
+    return (*said, *_doubled(policies))
+
+
+def _plans(policy: Policy, environments: Collection[str] | None, now: datetime | None) -> Iterator[str]:
+    for rule in policy.plans:
+        agreeing = policy.agreeing.get(rule.name)
+        if agreeing is not None:
+            for why in _rule(agreeing, None):
+                yield f"{rule.place} {rule.name}: {why}"
+        named = [each.pattern for each in rule.environments if is_literal(each.pattern)]
+        for name in (*named, *(rule.levels or ())):
+            if environments is not None and name not in environments:
+                yield f"{rule.place} {rule.name}: no environment is called `{name}`"
+    for exempt in policy.exceptions:
+        if now is not None and exempt.until <= now:
+            yield f"{policy.file} exception from {exempt.rule} by {exempt.owner}: ended on {exempt.until:%Y-%m-%d}"
 
 
 def _policy(policy: Policy, environments: Collection[str] | None) -> Iterator[str]:

@@ -52,6 +52,20 @@ def test_a_disapproval_of_nothing_and_what_never_matters_are_told() -> None:
     assert "nothing disapproves" in found
 
 
+def test_plan_rules_and_exceptions_are_looked_at_too() -> None:
+    plans = [
+        {"name": "a", "types": ["x"], "environments": ["prud", "p*"], "levels": {"dav": "warn"}},
+        {"name": "b", "types": ["x"], "level": "require", "approval": {"count": 2, "people": USERS}},
+    ]
+    exceptions = [{"rule": "a", "owner": "ann", "reason": "x", "until": "2026-01-01"}]
+    policy = a_policy(plans=plans, exceptions=exceptions)
+    found = "\n".join(lint((policy,), ("prod", "dev"), datetime(2026, 1, 1, tzinfo=UTC)))
+    for said in ("`prud`", "`dav`", "b: nobody can meet it", "exception from a by ann: ended on 2026-01-01"):
+        assert said in found
+    assert len(found.splitlines()) == 4
+    assert len(lint((policy,))) == 1 and len(lint((policy,), None, datetime(2025, 1, 1, tzinfo=UTC))) == 1
+
+
 def test_a_second_rule_of_a_locked_ones_name_is_told() -> None:
     rule = {"name": "a", "require": {"count": 1, "people": USERS}}
     assert "has this name and is locked, so both hold" in str(lint((a_policy(rule), a_policy(rule))))
