@@ -87,12 +87,19 @@ def _disapproved(disapproval: Disapproval, facts: Facts) -> Reason:
     against = newest(_by_them(disapproval, disapproval.disapprove, facts, ReviewState.CHANGES_REQUESTED))
     if against is None:
         return Reason(name, Status.SKIPPED, "Nobody disapproves it")
-    back = newest(_by_them(disapproval, disapproval.revoke, facts, ReviewState.APPROVED))
+    words = _by_them(disapproval, disapproval.revoke, facts, ReviewState.APPROVED)
+    back = newest(word for word in words if _may_take_back(word, against, facts))
     if back is not None and (back.at, back.id) > (against.at, against.id):
         return Reason(name, Status.SKIPPED, f"{back.author} took back what {against.author} had against it")
     who = (against.author, *(f"one of {each}" for each in described(disapproval.people)))
     how = "approve, or take it back in a comment"
     return Reason(name, Status.DENIED, f"{against.author} disapproves", who=who, how=how)
+
+
+def _may_take_back(word: Word, against: Word, facts: Facts) -> bool:
+    """A bot that approves whatever is green takes nothing back, nor does the author what others have against it."""
+    who = word.author.lower()
+    return not word.by_bot and (who != facts.author.lower() or who == against.author.lower())
 
 
 def _by_them(disapproval: Disapproval, methods: Methods, facts: Facts, state: ReviewState) -> list[Word]:

@@ -224,6 +224,16 @@ def test_a_review_disapproves_and_revokes(judge: Judge) -> None:
     assert judge(asked, disapproval=words).status is Status.APPROVED
 
 
+def test_a_bot_takes_no_disapproval_back_nor_the_author_what_others_have_against_it(judge: Judge) -> None:
+    against, asked = {"people": {"permission": "write"}}, by("bo", at=1, state="changes_requested")
+    bot = some(reviews=[asked, by("cy", at=2, by_bot=True)])
+    assert judge(bot, disapproval=against).status is Status.DENIED
+    author = some(reviews=[asked], comments=[by("Dee", at=2, text=":+1:")])
+    assert judge(author, disapproval=against).status is Status.DENIED
+    own = some(comments=[by("dee", at=1, text=":-1:"), by("DEE", at=2, text=":+1:")])
+    assert judge(own, disapproval=against).status is Status.APPROVED
+
+
 def test_an_author_who_may_approve_is_named_where_others_who_contributed_are_not(judge: Judge) -> None:
     commits = [HEAD, {"sha": "p", "author": "bo"}]
     own = {"require": ANYBODY, "options": {"author": True}}
