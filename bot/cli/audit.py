@@ -9,6 +9,8 @@ import click
 
 from bot.cli.options import config_option, json_option
 from bot.core.errors import StoreConflict
+from bot.flow.homes import called
+from bot.ports import Store
 from bot.stores.keyring import roots
 from bot.wiring import Wiring, config_path
 
@@ -41,11 +43,18 @@ def verify(config: str, as_json: bool) -> None:
 
 @command.command()
 @config_option
-@click.option("--subject", default=None, help="Only this change, e.g. github/acme/infra!12.")
+@click.option(
+    "--subject", default=None, help="Only this change, e.g. github/acme/infra!12, whatever its repository was called."
+)
 @click.option("--after", default=0, help="Only rows after this number.")
 def export(config: str, subject: str | None, after: int) -> None:
     """One JSON document per line, oldest first, with the hashes needed to verify it elsewhere."""
     store = Wiring(config_path(config)).store()
+    for name in called(store, subject) if subject else (None,):
+        _export(store, name, after)
+
+
+def _export(store: Store, subject: str | None, after: int) -> None:
     while rows := store.audit_rows(subject, after=after, limit=1000):
         for row in rows:
             entry = row.entry

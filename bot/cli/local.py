@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot.core.errors import HostDenied
 from bot.core.events import Delivery, Hint, Ignored
-from bot.core.model import Change, ChangeRef, ChangeState, Commit, HostFacts, Permission, RepoRef
+from bot.core.model import Change, ChangeRef, ChangeState, Commit, Home, HostFacts, Permission, RepoRef
 from bot.mirror.git import pull_ref
 from bot.ports import Budget, Capabilities, ChangeStub, CheckToSet, MergeOutcome
 
@@ -83,6 +83,16 @@ class LocalHost:
         """None."""
         del repo, sha
         return ()
+
+    def home(self, repo: RepoRef) -> Home | None:
+        """It never moves."""
+        del repo
+        return None
+
+    def about(self, delivery: Delivery) -> Home | None:
+        """No webhooks come here."""
+        del delivery
+        return None
 
     def default_branch(self, repo: RepoRef) -> str:
         """The base that was asked for."""

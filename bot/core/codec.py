@@ -97,6 +97,15 @@ def decode(document: Document[T], text: str | bytes) -> T:
         raise DamagedDocument(f"a stored {document.name} cannot be read: {error}") from None
 
 
+def altered(document: Document[T], text: str | bytes, alter: Callable[[object], object]) -> str:
+    """The same document, its plain JSON altered. Raises NewerFormat, DamagedDocument, as when it is read."""
+    plain = msgspec.to_builtins(decode(document, text), enc_hook=_as_dict, str_keys=True)
+    try:
+        return encode(document, msgspec.convert(alter(plain), type=document.type, str_keys=True))
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise DamagedDocument(f"a stored {document.name} cannot be altered: {error}") from None
+
+
 def _upcast(document: Document[T], envelope: _Envelope) -> dict[str, object]:
     body: dict[str, object] = msgspec.json.decode(envelope.body, type=dict[str, object])
     for number in range(envelope.format, document.format):

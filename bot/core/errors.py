@@ -10,7 +10,8 @@
     │   ├── HostBusy      try again after ``retry_after`` seconds (limits, 5xx, lost connections)
     │   ├── HostDenied    the host refuses and will go on refusing until somebody acts
     │   │   ├── TooLarge  what it has is larger than is read
-    │   │   └── ShutOut   nothing of one owner may be reached, until they let us in again
+    │   │   ├── Renamed   the repository has another name now
+    │   │   └── ShutOut   nothing of an owner or a repository goes on, until somebody acts
     │   ├── HostGone      the thing asked for is not there
     │   └── HostUnclear   nobody knows whether the write happened: read back, never blindly repeat
     ├── ToolError         a tool of infrastructure
@@ -27,6 +28,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from bot.core.model import Home, RepoRef
 
 
 class HeadgateError(Exception):
@@ -87,15 +90,25 @@ class TooLarge(HostDenied):
 
 
 class ShutOut(HostDenied):
-    """An owner of repositories has shut our account out of all of them; ``remedy`` is how they let it in again.
+    """Nothing goes on in all repositories of an owner, or in one: ``place`` is the path of either.
 
-    ``remembered`` when the host was not asked, as it said so a moment ago.
+    ``remedy`` is what somebody has to do about it; ``remembered`` when the host was not asked, as it said so a moment
+    ago.
     """
 
-    def __init__(self, message: str, remedy: str, *, remembered: bool = False) -> None:
+    def __init__(self, message: str, place: str, remedy: str, *, remembered: bool = False) -> None:
         super().__init__(message)
+        self.place = place
         self.remedy = remedy
         self.remembered = remembered
+
+
+class Renamed(HostDenied):
+    """The repository is not called any more as it was asked for; ``home`` is where it is now."""
+
+    def __init__(self, asked: RepoRef, home: Home) -> None:
+        super().__init__(f"{asked.path} is called {home.repo.path} now")
+        self.home = home
 
 
 class HostGone(HostError):

@@ -38,6 +38,15 @@ class RepoRef:
         return cls(host, path)
 
 
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A repository as its host tells it apart: what it is called now, and the host's own number for it, which no
+    renaming and no transfer changes."""
+
+    repo: RepoRef
+    id: str
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class ChangeRef:
     """A change (pull or merge request) of a repository."""
@@ -212,6 +221,8 @@ class HostFacts:
     complete: bool = True
     read_at: datetime | None = None
     left_line: LeftLine | None = None
+    home: Home | None = None
+    """Where it was read; None where the host does not tell."""
 
     def permission_of(self, login: str) -> Permission:
         """The permission of a person; NONE for one we did not ask about."""

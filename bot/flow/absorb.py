@@ -22,6 +22,7 @@ from bot.core.events import (
 from bot.core.model import ChangeRef
 from bot.flow.access import note_access
 from bot.flow.grouping import note_group
+from bot.flow.homes import note_home
 from bot.flow.requests import asked_setting, pressed_setting, pressed_text
 from bot.flow.services import Services
 from bot.ports import JobKind
@@ -45,6 +46,8 @@ def absorb(services: Services, delivery: Delivery) -> None:
     if host is None:
         services.store.absorb(delivery, (), (), f"ignored: no host is called {delivery.host}")
         return
+    if (home := host.about(delivery)) is not None:
+        note_home(services, home)
     hints = host.decode(delivery)
     touched = tuple(dict.fromkeys(ref for hint in hints for ref in _touched(services, hint)))
     outcome = "; ".join(_outcome(hint) for hint in hints)[:500] or "ignored: nothing in it"

@@ -1,5 +1,6 @@
-"""Owners of repositories who let us in no more: they are asked again now and then, by one change for all, and what
-waited goes on when they do. What they tell us about it is a hint like any other.
+"""Owners and repositories where nothing goes on, as nobody lets us in any more or the name is another one: they are
+asked again now and then, by one change for all, and what waited goes on when it can. What a host tells about it is a
+hint like any other.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ PROBE: Final = timedelta(minutes=5)
 """How often one call finds out whether we are let in again."""
 BEHIND: Final = "behind:"
 """Settings that tell of repositories (their names follow) to be caught up with, and from when on."""
+PARKED: Final = "@"
+"""Before the number of a repository whose name is another one's now; no host has it in a name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is remembered of an owner who shut us out: why, the way back, since when, and when to try again."""
+    """What is remembered of such a place: why, the way back, since when, and when to try again."""
 
     why: str
     remedy: str
@@ -47,34 +50,48 @@ def owner_of(repo: RepoRef) -> str:
     return f"{repo.host}/{repo.path.partition('/')[0].lower()}"
 
 
+def place_of(repo: RepoRef) -> str:
+    """The repository alone, as HOST/OWNER/NAME."""
+    return str(repo).lower()
+
+
 def probing(services: Services, repo: RepoRef) -> bool:
-    """Whether the caller is the one who has to find out now if we are let in again; False where nobody shut us out.
+    """Whether the caller is the one who has to find out now if anything goes on again; False where it does anyway.
 
     Raises ShutOut while that is not to be asked.
     """
-    name = f"{SHUT_OUT}{owner_of(repo)}"
+    owner = _probing(services, owner_of(repo))
+    return _probing(services, place_of(repo)) or owner
+
+
+def _probing(services: Services, place: str) -> bool:
+    name = f"{SHUT_OUT}{place}"
     seen = services.store.setting(name)
     if seen is None:
         return False
     kept, now = Kept.parse(seen), services.clock.now()
     if now < kept.again or not services.store.swap_setting(name, seen, str(replace(kept, again=now + PROBE))):
-        raise ShutOut(kept.why, kept.remedy, remembered=True)
+        raise ShutOut(kept.why, place.partition("/")[2], kept.remedy, remembered=True)
     return True
 
 
+def known_shut_out(services: Services, repo: RepoRef) -> bool:
+    """Whether it is known already that nothing goes on in this very repository."""
+    return services.store.setting(f"{SHUT_OUT}{place_of(repo)}") is not None
+
+
 def lost(services: Services, repo: RepoRef, error: ShutOut) -> None:
-    """Remember that the owner shut us out, and tell of it once. This very repository is where it is tried again,
-    should nobody else have a reason to ask."""
+    """Remember where nothing goes on, and tell of it once. This very repository is where it is tried again, should
+    nobody else have a reason to ask."""
     if error.remembered:
         return
-    owner, now = owner_of(repo), services.clock.now()
-    name = f"{SHUT_OUT}{owner}"
+    place, now = f"{repo.host}/{error.place.lower()}", services.clock.now()
+    name = f"{SHUT_OUT}{place}"
     services.store.put_setting(f"{BEHIND}{repo}", (now + PROBE).isoformat())
     kept = Kept(str(error), error.remedy, now, now + PROBE)
     if services.store.put_setting(name, str(kept), only_new=True):
-        body = f"Nothing of {owner} is planned, gated or deployed until it is let in again: {error}. {error.remedy}"
-        title = f"Headgate is shut out of {owner}"
-        report(services, Report(f"{name}:{now.isoformat()}", "access", "access.lost", owner, title, body))
+        title, body = f"Nothing is planned, gated or deployed in {place}", f"Because {kept.why}. {kept.remedy}"
+        report(services, Report(f"{name}:{now.isoformat()}", "access", "access.lost", place, title, body))
         return
     seen = services.store.setting(name)
     since = Kept.parse(seen).since if seen is not None else now
@@ -82,15 +99,14 @@ def lost(services: Services, repo: RepoRef, error: ShutOut) -> None:
 
 
 def regained(services: Services, repo: RepoRef) -> None:
-    """The owner let us in again: everything of theirs is looked at."""
-    owner, now = owner_of(repo), services.clock.now()
-    name = f"{SHUT_OUT}{owner}"
-    if not services.store.put_setting(name, None):
-        return
-    body = "What waited goes on, and what happened meanwhile is looked for."
-    title = f"Headgate is let in again at {owner}"
-    report(services, Report(f"let-in:{owner}:{now.isoformat()}", "access", "access.regained", owner, title, body))
-    _look_again(services, owner)
+    """Something can be had there again: everything is looked at."""
+    now = services.clock.now()
+    for place in (owner_of(repo), place_of(repo)):
+        if services.store.put_setting(f"{SHUT_OUT}{place}", None):
+            body = "What waited goes on, and what happened meanwhile is looked for."
+            key, title = f"goes-on:{place}:{now.isoformat()}", f"{place} goes on again"
+            report(services, Report(key, "access", "access.regained", place, title, body))
+            look_again(services, place)
 
 
 def note_access(services: Services, hint: AccessChanged) -> None:
@@ -100,15 +116,16 @@ def note_access(services: Services, hint: AccessChanged) -> None:
     seen = services.store.setting(name)
     if seen is not None:
         services.store.swap_setting(name, seen, str(replace(Kept.parse(seen), again=now)))
-    _look_again(services, owner, hint.repos)
+    look_again(services, owner, hint.repos)
 
 
-def _look_again(services: Services, owner: str, named: tuple[RepoRef, ...] = ()) -> None:
-    """At every change of theirs that may be open, and for those that nobody told us of."""
-    known = services.store.changes_below(owner)
-    listed = listed_repositories(services.settings, owner.partition("/")[0])
-    repos = {*named, *(ref.repo for ref in known), *(repo for repo in listed if owner_of(repo) == owner)}
-    ours = {repo for repo in repos if rules_for(services.settings, repo) is not None}
+def look_again(services: Services, place: str, named: tuple[RepoRef, ...] = ()) -> None:
+    """At every change there that may be open, and for those that nobody told us of."""
+    known = services.store.changes_below(place)
+    listed = listed_repositories(services.settings, place.partition("/")[0])
+    there = (repo for repo in listed if place in (owner_of(repo), place_of(repo)))
+    repos = {*named, *(ref.repo for ref in known), *there}
+    ours = {repo for repo in repos if PARKED not in repo.path and rules_for(services.settings, repo) is not None}
     now = services.clock.now()
     for repo in sorted(ours):
         services.store.put_setting(f"{BEHIND}{repo}", now.isoformat())

@@ -22,6 +22,7 @@ from bot.core.snapshot import MergeFact, Quota, Snapshot, TargetFact
 from bot.flow.access import probing, regained
 from bot.flow.grounding import grounded
 from bot.flow.grouping import with_group
+from bot.flow.homes import read_at_home
 from bot.flow.judging import with_plans_judged
 from bot.flow.merged import merge_fact
 from bot.flow.requests import absorb_asked, absorb_comments, absorb_pressed, asked_setting, pressed_setting
@@ -80,7 +81,7 @@ def _with_host(services: Services, host: Host, row: ChangeRow, now: datetime) ->
     if memory.host is not None and not row.refetch and not shut_out and (due is None or now < due):
         return memory, False
     checks = any(environment.required_checks for environment in services.settings.environments.values())
-    facts = host.change(row.ref, known=memory.host, checks=checks)
+    facts = read_at_home(services, row.ref, lambda: host.change(row.ref, known=memory.host, checks=checks))
     if shut_out:
         regained(services, row.ref.repo)
     _refuse_stale(row, facts, now)

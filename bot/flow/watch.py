@@ -8,15 +8,16 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from bot.core.config.server import rules_for
-from bot.core.errors import HostBusy, HostError, ShutOut
+from bot.core.config.server import listed_repositories, rules_for
+from bot.core.errors import HostBusy, HostDenied, HostError, HostGone, ShutOut, StoreConflict
 from bot.core.model import ChangeRef, HostFacts, RepoRef
 from bot.core.rules import RepoRules
-from bot.flow.access import BEHIND, PROBE, lost, probing, regained
+from bot.flow.access import BEHIND, PROBE, lost, place_of, probing, regained
 from bot.flow.gather import default_branch, head_setting
+from bot.flow.homes import gone_to, is_new, settle
 from bot.flow.reporting import Report, report
 from bot.flow.services import Services
-from bot.ports import ChangeStub, Host, JobKind
+from bot.ports import SHUT_OUT, ChangeStub, Host, JobKind
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +133,7 @@ def poll(services: Services, repo: RepoRef) -> int:
         return _poll(services, repo)
     except HostBusy:
         raise
-    except ShutOut:
+    except (ShutOut, StoreConflict):
         return 0
     except HostError as error:
         log.warning("polling %s: %s", repo, error)
@@ -147,7 +148,10 @@ def catch_up(services: Services, repo: RepoRef) -> None:
         return
     services.store.put_setting(f"listed:{repo}", None)
     try:
-        _poll(services, repo)
+        _poll(services, repo, confirm=True)
+    except StoreConflict as error:
+        log.info("%s; looking again", error)
+        services.queue.put(JobKind.CATCH_UP, str(repo))
     except HostError as error:
         pause = error.retry_after if isinstance(error, HostBusy) else PROBE.total_seconds()
         log.info("catching up with %s, again in %.0f s: %s", repo, pause, error)
@@ -158,20 +162,62 @@ def catch_up(services: Services, repo: RepoRef) -> None:
             services.store.put_setting(name, None)
 
 
-def _poll(services: Services, repo: RepoRef) -> int:
+def _poll(services: Services, repo: RepoRef, *, confirm: bool = False) -> int:
+    """What ``poll`` does; with ``confirm`` it is asked first whether the repository still is the one we know."""
     host = services.hosts.get(repo.host)
     rules = rules_for(services.settings, repo)
-    if host is None or rules is None:
+    if host is None:
+        return 0
+    if rules is None:
+        _dropped(services, host, repo)
         return 0
     try:
         asks = probing(services, repo)
-        marked = _look(services, host, repo, rules)
+        if asks or confirm or is_new(services, repo):
+            _confirm(services, host, repo)
+        marked = _looked(services, host, repo, rules)
+    except HostGone:
+        if repo not in listed_repositories(services.settings, repo.host):
+            raise
+        error = _missing(repo)
+        lost(services, repo, error)
+        raise error from None
     except ShutOut as error:
         lost(services, repo, error)
         raise
     if asks:
         regained(services, repo)
     return marked
+
+
+def _looked(services: Services, host: Host, repo: RepoRef, rules: RepoRules) -> int:
+    try:
+        return _look(services, host, repo, rules)
+    except (HostDenied, HostGone):
+        # A name that is another one now is no refusal, and says more.
+        _confirm(services, host, repo)
+        raise
+
+
+def _confirm(services: Services, host: Host, repo: RepoRef) -> None:
+    """Raises ShutOut for one that is called otherwise, HostGone for one that is not to be found."""
+    home = host.home(repo)
+    if home is not None and place_of(home.repo) != place_of(repo):
+        raise gone_to(services, repo, home)
+    settle(services, repo, home)
+
+
+def _dropped(services: Services, host: Host, repo: RepoRef) -> None:
+    """The operator's file names it no more: by its new name, perhaps."""
+    if services.store.put_setting(f"{SHUT_OUT}{place_of(repo)}", None):
+        _confirm(services, host, repo)
+
+
+def _missing(repo: RepoRef) -> ShutOut:
+    text = f"{repo.path} cannot be found: it was taken away, moved elsewhere, or our account may not see it"
+    return ShutOut(
+        text, repo.path, f"Let our account see it, or name another in place of {repo} in the operator's file."
+    )
 
 
 def _look(services: Services, host: Host, repo: RepoRef, rules: RepoRules) -> int:

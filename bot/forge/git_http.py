@@ -72,6 +72,8 @@ def _judged(state: State, full_name: str, path: str, service: str) -> tuple[Resp
         try:
             repo = state.repo(full_name)
             state.require(repo, actor, Role.WRITE if writes else Role.READ)
+            if full_name in state.moved:
+                return _moved(repo, full_name), actor.login
         except Refused as refused:
             return Response(f"{refused.reason}\n", 403 if refused.reason != "Not Found" else 404), actor.login
         if writes and path != "info/refs":
@@ -80,6 +82,11 @@ def _judged(state: State, full_name: str, path: str, service: str) -> tuple[Resp
             for pull in repo.pulls:
                 refresh(state, repo, pull)
     return _cgi(state, repo, path, actor.login, _body(), {}), actor.login
+
+
+def _moved(repo: Repo, asked: str) -> Response:
+    """A repository's former name leads to its present one."""
+    return Response("", 301, {"Location": request.url.replace(f"/{asked}.git", f"/{repo.full_name}.git", 1)})
 
 
 def _body() -> bytes:

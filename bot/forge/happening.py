@@ -26,6 +26,7 @@ class Topic(StrEnum):
     AWARD = "award"
     THREAD = "thread"
     MERGE_GROUP = "merge_group"
+    REPOSITORY = "repository"
 
 
 @dataclass(frozen=True, slots=True)

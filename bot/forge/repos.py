@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.forge.gitstore import ZERO, Signature
+from bot.forge.happening import Happening, Topic
 from bot.forge.model import Actor, Refusal, Refused, Repo, Role
 from bot.forge.pushes import push
 from bot.forge.state import State
@@ -26,8 +27,11 @@ def create_repo(
     if full_name in state.repos:
         raise Refused(f"name {full_name} already exists on this account")
     now = state.now()
-    path = state.data_dir / owner / f"{name}.git"
-    repo = Repo(state.new_id(), state.account(owner).login, name, path, default_branch, now, now)
+    number, path = state.new_id(), state.data_dir / owner / f"{name}.git"
+    if path.exists():  # it is still the data's of a repository that had this name
+        path = path.with_name(f"{name}-{number}.git")
+    state.moved.pop(full_name, None)
+    repo = Repo(number, state.account(owner).login, name, path, default_branch, now, now)
     for who, role in permissions.items():
         grant(state, repo, who, role)
     state.git(repo).create(default_branch)
@@ -108,11 +112,11 @@ def invite(state: State, repo: Repo, path: str, role: Role) -> None:
     state.version += 1
 
 
-def move(state: State, repo: Repo, full_name: str) -> None:
+def move(state: State, repo: Repo, full_name: str, by: str) -> None:
     """Rename a repository or hand it to another owner; its old name leads to it. Raises Refused when taken."""
     if full_name in state.repos:
         raise Refused(f"name {full_name} already exists on this account")
-    old = repo.full_name
+    old, old_owner = repo.full_name, repo.owner
     owner, _, name = full_name.rpartition("/")
     repo.owner, repo.name = state.account(owner).login, name
     state.repos[full_name] = state.repos.pop(old)
@@ -124,4 +128,8 @@ def move(state: State, repo: Repo, full_name: str) -> None:
         other.parent = full_name if other.parent == old else other.parent
         for pull in other.pulls:
             pull.head_repo = full_name if pull.head_repo == old else pull.head_repo
-    state.version += 1
+    for each in state.installations.values():
+        if each.repositories is not None and old in each.repositories:
+            each.repositories = each.repositories - {old} | ({full_name} if each.account == repo.owner else set())
+    action = "renamed" if repo.owner == old_owner else "transferred"
+    state.tell(Happening(Topic.REPOSITORY, action, repo, Actor(by), repo, {"old": old}))

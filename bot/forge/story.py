@@ -167,10 +167,10 @@ class RepoStory:
             self._repo.approval_rules[rule.id] = rule
             self._state.version += 1
 
-    def move(self, full_name: str) -> None:
+    def move(self, full_name: str, by: str = "") -> None:
         """Rename it, or hand it to another owner; its old name leads to it."""
         with self._state.lock:
-            repos.move(self._state, self._repo, full_name)
+            repos.move(self._state, self._repo, full_name, by or self._repo.owner)
 
     def fork(self, by: str, name: str | None = None) -> RepoStory:
         """Copy the repository under somebody's name."""

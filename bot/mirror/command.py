@@ -46,6 +46,8 @@ REFUSED: Final = (
     "returned error: 403",
     "terminal prompts disabled",
 )
+MOVED: Final = tuple(f"returned error: {code}" for code in (301, 302, 307, 308))
+"""Where nobody follows: credentials go to the place that was configured."""
 
 MESSAGE = 300
 MOST_LISTED = 64 * 2**20
@@ -151,6 +153,8 @@ class Git:
         low = said.lower()
         if any(word in low for word in REFUSED):
             raise HostDenied(f"git {words[0]}: the host refused our credentials")
+        if any(word in low for word in MOVED):
+            raise HostDenied(f"git {words[0]}: the repository is somewhere else now")
         if any(word in low for word in GONE):
             raise HostGone(f"git {words[0]}: {said}")
         raise HostBusy(f"git {words[0]}: {said}")

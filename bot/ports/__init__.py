@@ -20,6 +20,7 @@ from bot.ports.host import (
 from bot.ports.judge import PlanJudge
 from bot.ports.mirror import MergeResult, Mirror
 from bot.ports.store import (
+    FORMER,
     SHUT_OUT,
     Artifacts,
     AuditRow,
@@ -52,6 +53,7 @@ from bot.ports.tool import (
 from bot.ports.work import Chat, Handler, JobKind, Queue
 
 __all__ = [
+    "FORMER",
     "SHUT_OUT",
     "Annotation",
     "Applied",

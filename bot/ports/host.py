@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from bot.core.events import Delivery, Hint
-from bot.core.model import ChangeRef, HostFacts, Permission, RepoRef
+from bot.core.model import ChangeRef, Home, HostFacts, Permission, RepoRef
 from bot.core.record import CheckConclusion
 
 
@@ -31,6 +31,10 @@ class Inbox(Protocol):
 
     def decode(self, delivery: Delivery) -> tuple[Hint, ...]:
         """What the delivery hints at; never raises (an odd body gives one ``Ignored``)."""
+        ...
+
+    def about(self, delivery: Delivery) -> Home | None:
+        """Which repository it is of, by its present name; None for one of none, or that is odd."""
         ...
 
 
@@ -58,7 +62,7 @@ class Reader(Protocol):
 
     def change(self, ref: ChangeRef, *, known: HostFacts | None, checks: bool) -> HostFacts:
         """All facts of a change. ``known`` are the facts of the last read, so that what cannot have changed
-        is not asked again; ``checks`` says whether other reporters' checks are needed."""
+        is not asked again; ``checks`` says whether other reporters' checks are needed. Raises Renamed, too."""
         ...
 
     def permission(self, repo: RepoRef, login: str) -> Permission: ...
@@ -83,6 +87,10 @@ class Reader(Protocol):
 
     def changes_of_commit(self, repo: RepoRef, sha: str) -> tuple[int, ...]:
         """Numbers of merged changes that the host associates with a commit of the target branch."""
+        ...
+
+    def home(self, repo: RepoRef) -> Home | None:
+        """Where the repository is now that was asked for by a name it has or had; None where that is not told."""
         ...
 
     def default_branch(self, repo: RepoRef) -> str: ...

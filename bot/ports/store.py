@@ -18,7 +18,9 @@ from bot.core.record import AuditEntry, Intent, Memory, Message
 from bot.core.runs import Holder, PlanResult, Run, RunKind, Step
 
 SHUT_OUT: Final = "shut-out:"
-"""Settings that tell of owners who shut us out; HOST/OWNER follows."""
+"""Settings that tell of owners and repositories where nothing goes on; HOST/OWNER or HOST/OWNER/NAME follows."""
+FORMER: Final = "former:"
+"""Settings that tell which names a repository had, a line each; its present one follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +169,15 @@ class Changes(Protocol):
     def open_changes(self, repo: RepoRef) -> tuple[ChangeRow, ...]: ...
 
     def changes_below(self, owner: str) -> tuple[ChangeRef, ...]:
-        """Of all repositories of ``HOST/OWNER`` (in any case of letters): open ones, and those that were not to be
-        found when last asked for."""
+        """Of all repositories of ``HOST/OWNER``, or of the one of ``HOST/OWNER/NAME`` (in any case of letters): open
+        ones, and those that were not to be found when last asked for."""
+        ...
+
+    def rename(self, old: RepoRef, new: RepoRef, *, parked: bool) -> tuple[ChangeRef, ...] | None:
+        """Keep all of a repository under its new name; the changes that are to be looked at, which are dirty now.
+
+        None while a run is under way that knows the old name. ``parked`` when nobody looks after the new name.
+        """
         ...
 
     def list_changes(self, limit: int = 100, repo: RepoRef | None = None) -> tuple[ChangeRow, ...]:
@@ -362,7 +371,7 @@ class Store(Deliveries, Changes, Runs, Targets, Outbox, Protocol):
 
     def gauges(self, now: datetime) -> Mapping[str, float]:
         """Figures for the metrics page: oldest_unabsorbed_seconds, advance_lag_seconds, run_wait_seconds,
-        suspect_runs, dead_messages, owners_shut_out, open_changes, queued_runs, running_runs."""
+        suspect_runs, dead_messages, shut_out, open_changes, queued_runs, running_runs."""
         ...
 
     def list_runs(self, limit: int = 100, kind: RunKind | None = None) -> tuple[Run, ...]: ...

@@ -110,8 +110,9 @@ def of_repo(connection: Connection, repo: RepoRef) -> tuple[ChangeRow, ...]:
 
 
 def below(connection: Connection, owner: str) -> tuple[ChangeRef, ...]:
-    """Of all repositories of ``HOST/OWNER``: open ones, and those that were not to be found."""
-    theirs = func.lower(changes.c.repo).startswith(f"{owner.lower()}/", autoescape=True)
+    """Of all repositories of ``HOST/OWNER``, or of one: open ones, and those that were not to be found."""
+    name, place = func.lower(changes.c.repo), owner.lower()
+    theirs = or_(name == place, name.startswith(f"{place}/", autoescape=True))
     query = select(changes.c.ref).where(theirs, or_(changes.c.open, changes.c.state == GONE))
     return _refs(connection.execute(query.order_by(changes.c.repo, changes.c.number)).scalars().all())
 

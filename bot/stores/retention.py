@@ -51,7 +51,7 @@ def gauges(connection: Connection, now: datetime) -> Mapping[str, float]:
         "waiting_messages": _count(connection, outbox.c.state == WAITING),
         "unabsorbed_deliveries": _count(connection, waiting),
         "dirty_changes": _count(connection, dirty),
-        "owners_shut_out": _count(connection, settings.c.name.startswith(SHUT_OUT, autoescape=True)),
+        "shut_out": _count(connection, settings.c.name.startswith(SHUT_OUT, autoescape=True)),
         "open_changes": _count(connection, changes.c.open),
         "queued_runs": _count(connection, queued),
         "queued_deploys": _count(connection, queued & (runs.c.kind == RunKind.DEPLOY.value)),

@@ -22,6 +22,7 @@ from bot.stores import (
     migrating,
     outbox,
     rehearsal,
+    renaming,
     resealing,
     retention,
     runs,
@@ -130,6 +131,10 @@ class SqlStore:
 
     def changes_below(self, owner: str) -> tuple[ChangeRef, ...]:
         return self._db.read(lambda c: changes.below(c, owner))
+
+    def rename(self, old: RepoRef, new: RepoRef, *, parked: bool) -> tuple[ChangeRef, ...] | None:
+        now = self._clock.now()
+        return self._db.write(lambda c: renaming.rename(c, old, new, now, parked=parked))
 
     def list_changes(self, limit: int = 100, repo: RepoRef | None = None) -> tuple[ChangeRow, ...]:
         return self._db.read(lambda c: changes.newest(c, limit, repo))

@@ -19,7 +19,7 @@ METRICS: Final[dict[str, str]] = {
     "run_wait_seconds": "How long the run that waits longest has been queued.",
     "suspect_runs": "Deploys whose lease ran out and whose process is not proven dead; each holds a lock.",
     "dead_messages": "Chat messages that were given up after their last attempt.",
-    "owners_shut_out": "Owners of repositories who let our account in no more, so that nothing of theirs goes on.",
+    "shut_out": "Owners and repositories where nothing goes on: we are let in no more, or it has another name.",
     "open_changes": "Changes that are open.",
     "queued_runs": "Runs that wait for a worker.",
     "running_runs": "Runs that are being carried out.",

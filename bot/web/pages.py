@@ -29,6 +29,7 @@ from bot.core.gate import judge
 from bot.core.model import ChangeRef
 from bot.core.runs import Run
 from bot.flow.gather import snapshot_of, view_from_here
+from bot.flow.homes import called
 from bot.flow.services import Services
 from bot.ports import AuditRow, Budget, ChangeRow
 from bot.web.metrics import scrape
@@ -142,7 +143,9 @@ def _add_pages(app: Flask, services: Services) -> None:
         row = _row(services, host, repo, number)
         face, tree = _verdict(services, row)
         runs = tuple(reversed(services.store.runs_of(row.ref)))
-        history = [_event(entry) for entry in reversed(services.store.audit_rows(str(row.ref)))]
+        names = called(services.store, str(row.ref))
+        rows = [entry for name in names for entry in services.store.audit_rows(name)]
+        history = [_event(entry) for entry in reversed(rows)]
         return render_template("change.html", row=row, face=face, tree=tree, runs=runs, history=history)
 
     @app.get("/changes/<host>/<path:repo>/<int:number>/runs/<run_id>")

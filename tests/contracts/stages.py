@@ -31,6 +31,7 @@ class Stage(Protocol):
     repo: RepoRef
 
     def another(self, *, shared: bool, archived: bool = False) -> RepoRef: ...
+    def rename(self) -> RepoRef: ...
     def open_change(self, branch: str) -> int: ...
     def head(self, number: int) -> str: ...
     def push(self, branch: str, by: str) -> str: ...
@@ -70,6 +71,10 @@ class ForgeStage:
         if archived:
             made.archive()
         return RepoRef("home", path)
+
+    def rename(self) -> RepoRef:
+        self.story.move("acme/renamed")
+        return RepoRef("home", "acme/renamed")
 
     def open_change(self, branch: str) -> int:
         self.push(branch, "dee")

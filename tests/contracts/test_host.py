@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from contracts.stages import ALIASES, STAGES, Stage
 
-from bot.core.errors import HostBusy, HostDenied, HostError, HostGone, HostUnclear, SignatureError
+from bot.core.errors import HostBusy, HostDenied, HostError, HostGone, HostUnclear, Renamed, SignatureError
 from bot.core.events import BranchMoved, ChangeTouched, Delivery
-from bot.core.model import ChangeRef, ChangeState, Permission, ReviewState
+from bot.core.model import ChangeRef, ChangeState, Home, Permission, ReviewState
 from bot.core.record import CheckConclusion
 from bot.hosts import HOSTS
 from bot.ports import CheckToSet, MergeOutcome
@@ -49,6 +49,22 @@ def test_every_registered_host_is_held_to_this_contract() -> None:
     assert all(HOSTS[alias] is HOSTS[kind] for alias, kind in ALIASES.items())
 
 
+# ------------------------------------------------------------------------------------------- renaming
+
+
+def test_a_renamed_repository_keeps_its_number_and_is_not_read_under_its_former_name(stage: Stage) -> None:
+    old, host = ref(stage, stage.open_change("one")), stage.host
+    before = host.home(stage.repo)
+    assert before is not None
+    assert host.change(old, known=None, checks=False).home == before
+    renamed = stage.rename()
+    assert host.home(stage.repo) == Home(renamed, before.id)
+    with pytest.raises(Renamed) as caught:
+        host.change(old, known=None, checks=False)
+    assert caught.value.home == Home(renamed, before.id)
+    assert host.change(ChangeRef(renamed, old.number), known=None, checks=False).home == caught.value.home
+
+
 # -------------------------------------------------------------------------------------------- inbox
 
 
@@ -76,7 +92,16 @@ def test_what_somebody_else_posts_is_refused(stage: Stage) -> None:
 @pytest.mark.parametrize("body", [b"", b"{}", b"null", b"[]", b"\xff", b"[" * 5000, b'{"repository": 1}'])
 def test_decoding_never_raises(stage: Stage, body: bytes) -> None:
     for event in ("pull_request", "push", "issue_comment", "status", "", "?"):
-        assert stage.host.decode(Delivery("home", "1", event, body, datetime.now(UTC)))
+        delivery = Delivery("home", "1", event, body, datetime.now(UTC))
+        assert stage.host.decode(delivery)
+        assert stage.host.about(delivery) is None
+
+
+def test_every_delivery_tells_of_which_repository_it_is_by_the_hosts_own_number(stage: Stage) -> None:
+    home = stage.host.home(stage.repo)
+    assert home is not None and home.repo == stage.repo
+    for headers, body in stage.deliveries():
+        assert stage.host.about(stage.host.receive(headers, body, datetime.now(UTC))) == home
 
 
 # ------------------------------------------------------------------------------------------- reader

@@ -212,7 +212,7 @@ def test_an_empty_store_has_all_gauges_at_zero(store, sample):
         "run_wait_seconds",
         "suspect_runs",
         "dead_messages",
-        "owners_shut_out",
+        "shut_out",
         "open_changes",
         "queued_runs",
         "running_runs",
@@ -222,7 +222,7 @@ def test_an_empty_store_has_all_gauges_at_zero(store, sample):
 def test_owners_who_shut_us_out_are_counted(store, sample):
     store.put_setting(f"{SHUT_OUT}github/acme", "why")
     store.put_setting("shut-outs", "no such thing")
-    assert store.gauges(sample.at)["owners_shut_out"] == 1
+    assert store.gauges(sample.at)["shut_out"] == 1
 
 
 def test_the_gauges_tell_how_long_things_wait(store, sample, planned, clock):

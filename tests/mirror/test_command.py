@@ -97,7 +97,7 @@ def test_a_number_in_the_address_is_not_the_hosts_refusal(remote: Remote, tmp_pa
 @pytest.mark.parametrize("status", [301, 302, 307])
 def test_credentials_follow_no_redirect(remote: Remote, tmp_path: Path, status: int) -> None:
     remote.status, remote.location = status, f"http://localhost:{remote.port}/elsewhere/info/refs"
-    with pytest.raises(HostError):
+    with pytest.raises(HostDenied, match="somewhere else now"):
         asking(remote, tmp_path).branch_head("main")
 
     assert remote.paths == ["/acme/infra.git/info/refs?service=git-upload-pack"]

@@ -116,10 +116,10 @@ def test_who_shuts_the_app_out_is_asked_seldom_and_everything_goes_on_when_it_is
         world.settle()
         world.poll()
     assert asked(world) - before <= 3 * 12 + 3, "one try in five minutes, of at most three calls, for an hour"
-    assert caplog.text.count("Headgate is shut out of github/acme") == 1
+    assert caplog.text.count("Nothing is planned, gated or deployed in github/acme") == 1
     assert world.room.said("access", f"the App is {how} at acme")
     assert len([each for each in world.room.messages if each["kind"] == "access"]) == 1
-    assert figure(world, "owners_shut_out") == 1
+    assert figure(world, "shut_out") == 1
     assert f"the App is {how} at acme" in doctor(world)
 
     if not told:
@@ -127,8 +127,8 @@ def test_who_shuts_the_app_out_is_asked_seldom_and_everything_goes_on_when_it_is
     let_in(world, app, how)
     assert world.until(lambda: world.gate(new) == "pending")
     assert world.until(lambda: pulls[0].head_sha[:7] in world.face(pulls[0]))
-    assert world.room.said("access", "let in again")
-    assert figure(world, "owners_shut_out") == 0
+    assert world.room.said("access", "github/acme goes on again")
+    assert figure(world, "shut_out") == 0
     assert world.store.settings(SHUT_OUT) == {}
     world.approve(pulls[1], "bo")
     world.merge(pulls[1], "dee")

@@ -15,7 +15,7 @@ from bot.forge.git_http import basic_token
 from bot.forge.github.call import Answer, Call, Page, Result, Route
 from bot.forge.github.routes.people import next_hour
 from bot.forge.github.shapes.people import Json
-from bot.forge.model import Actor, App, Refusal, Refused
+from bot.forge.model import Actor, App, Refusal, Refused, Repo
 from bot.forge.reception import receive
 from bot.forge.state import State
 from bot.forge.trouble import Blow
@@ -30,6 +30,7 @@ _STATUS = {
 }
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _MAX_PER_PAGE = 100
+_BY_NAME = "/repos/<owner>/<name>"
 _MAX_JWT_LIFE_S = 600
 
 
@@ -38,13 +39,10 @@ def api_blueprint(state: State, routes: tuple[Route, ...], name: str, prefix: st
     blueprint = Blueprint(name, __name__, url_prefix=prefix)
     for at, route in enumerate(routes):
         view = _view(state, route)
-        blueprint.add_url_rule(
-            route.rule,
-            f"{route.handler.__name__}-{at}",
-            view,
-            methods=[route.method],
-            provide_automatic_options=False,
-        )
+        by_number = route.rule.replace(_BY_NAME, "/repositories/<int:repo_id>", 1) if route.role is not None else ""
+        for rule in filter(None, dict.fromkeys((route.rule, by_number))):
+            view_name = f"{route.handler.__name__}-{at}{'' if rule == route.rule else '-by-number'}"
+            blueprint.add_url_rule(rule, view_name, view, methods=[route.method], provide_automatic_options=False)
     for rule in ("/", "/<path:rest>"):
         blueprint.add_url_rule(
             rule, f"unknown-{len(rule)}", _unknown, methods=_METHODS, provide_automatic_options=False
@@ -122,12 +120,36 @@ def _handled(state: State, route: Route, parts: dict[str, Any], actor: Actor, ap
         body = _body()
         target = None
         if route.role is not None:
-            target = state.repo(f"{parts.pop('owner')}/{parts.pop('name')}")
+            target, asked = _target(state, parts)
             state.require(target, actor, route.role)
+            if asked in state.moved:
+                return _moved(target, asked)
         result = route.handler(Call(state, actor, body, request.args.to_dict(), app, target), **parts)
         return _dressed(result)
     except Refused as refused:
         return _error(_STATUS[refused.kind], refused.reason)
+
+
+def _target(state: State, parts: dict[str, Any]) -> tuple[Repo, str]:
+    """The repository, and by which name it was asked for; none by its number."""
+    number = parts.pop("repo_id", None)
+    if number is None:
+        asked = f"{parts.pop('owner')}/{parts.pop('name')}"
+        return state.repo(asked), asked
+    found = next((repo for repo in state.repos.values() if repo.id == number), None)
+    if found is None:
+        raise Refused("Not Found", Refusal.NOT_FOUND)
+    return found, ""
+
+
+def _moved(repo: Repo, asked: str) -> Response:
+    """https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects"""
+    rest = request.path.partition(f"/repos/{asked}")[2]
+    url = f"{request.host_url.rstrip('/')}{request.path.partition('/repos/')[0]}/repositories/{repo.id}{rest}"
+    answer = _json({"message": "Moved Permanently", "url": url, "documentation_url": _DOCS}, 301)
+    answer.status_code = 301 if request.method == "GET" else 307
+    answer.headers["Location"] = url
+    return answer
 
 
 def _body() -> Json:

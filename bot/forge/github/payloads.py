@@ -13,7 +13,7 @@ from bot.forge.github.shapes import commit, people, pull, report, repository
 from bot.forge.github.shapes.people import Json
 from bot.forge.gitstore import ZERO, CommitInfo
 from bot.forge.happening import Happening, Topic
-from bot.forge.model import Delivery, Hook, Label, Pull, Team
+from bot.forge.model import AccountKind, Delivery, Hook, Label, Pull, Team
 from bot.forge.state import State
 
 _COMMITS_SHOWN = 2048
@@ -261,6 +261,16 @@ def _deployment_status(state: State, happening: Happening) -> Letter:
     }
 
 
+def _repository(state: State, happening: Happening) -> Letter:
+    owner, _, name = str(happening.details["old"]).rpartition("/")
+    if happening.action == "renamed":
+        return "repository", {"changes": {"repository": {"name": {"from": name}}}}
+    old = state.account(owner)
+    kind = "organization" if old.kind is AccountKind.ORGANIZATION else "user"
+    shape = people.organization(state, old) if kind == "organization" else people.user(state, old.login)
+    return "repository", {"changes": {"owner": {"from": {kind: shape}}}}
+
+
 _BODIES: dict[Topic, Callable[[State, Happening], tuple[str, dict[str, Any]]]] = {
     Topic.PING: _ping,
     Topic.PUSH: _push,
@@ -270,6 +280,7 @@ _BODIES: dict[Topic, Callable[[State, Happening], tuple[str, dict[str, Any]]]] =
     Topic.STATUS: _status,
     Topic.CHECK_RUN: _check_run,
     Topic.MERGE_GROUP: _merge_group,
+    Topic.REPOSITORY: _repository,
     Topic.DEPLOYMENT: _deployment,
     Topic.DEPLOYMENT_STATUS: _deployment_status,
 }

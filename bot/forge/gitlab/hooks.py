@@ -72,7 +72,8 @@ _BODIES: dict[Topic, Callable[[State, Happening], Letter | None]] = {
 
 def render(state: State, happening: Happening) -> Letter | None:
     """The event and payload of a happening; None when GitLab would send nothing."""
-    return _BODIES[happening.topic](state, happening)
+    write = _BODIES.get(happening.topic)
+    return write(state, happening) if write is not None else None
 
 
 _SYSTEM = frozenset(("Push Hook", "Tag Push Hook", "Merge Request Hook"))

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bot.core.errors import HostDenied
 from bot.core.events import CommitTouched, Delivery, Hint
-from bot.core.model import ChangeRef, HostFacts, Permission, RepoRef
+from bot.core.model import ChangeRef, Home, HostFacts, Permission, RepoRef
 from bot.hosts.gitea.client import Client
 from bot.hosts.gitea.doctor import Doctor
 from bot.hosts.gitea.inbox import Webhooks
@@ -16,6 +16,7 @@ from bot.hosts.gitea.reads import Reads
 from bot.hosts.gitea.reports import COMMENT_LIMIT, Reports
 from bot.hosts.gitea.settings import GiteaSettings
 from bot.hosts.gitea.setup import Setup
+from bot.hosts.naming import told
 from bot.hosts.setup import Finding, SetupStep, Wanted
 from bot.ports import Budget, Capabilities, ChangeStub, CheckToSet, MergeOutcome
 
@@ -44,6 +45,10 @@ class Gitea:
             if isinstance(hint, CommitTouched) and hint.name.startswith(self._settings.check_prefix):
                 self._reports.foreign_hand(hint.repo, hint.sha, hint.name)
         return hints
+
+    def about(self, delivery: Delivery) -> Home | None:
+        """Which repository it is of."""
+        return told(delivery.host, delivery.body, "repository", "full_name")
 
     # -------------------------------------------------------------------------------------------- reads
 
@@ -74,6 +79,10 @@ class Gitea:
     def changes_of_commit(self, repo: RepoRef, sha: str) -> tuple[int, ...]:
         """The merged change that brought the commit."""
         return self._reads.changes_of_commit(repo, sha)
+
+    def home(self, repo: RepoRef) -> Home | None:
+        """Where it is now what was asked for by a name; None where that is not told."""
+        return self._reads.home(repo)
 
     def default_branch(self, repo: RepoRef) -> str:
         """The repository's default branch."""

@@ -9,7 +9,18 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from bot.core.errors import HostDenied, HostGone
-from bot.core.model import Change, ChangeRef, Comment, Commit, HostCheck, HostFacts, Permission, RepoRef, Review
+from bot.core.model import (
+    Change,
+    ChangeRef,
+    Comment,
+    Commit,
+    Home,
+    HostCheck,
+    HostFacts,
+    Permission,
+    RepoRef,
+    Review,
+)
 from bot.hosts import shapes
 from bot.hosts.fields import ADDRESSED, login, some
 from bot.hosts.gitea import parse
@@ -18,6 +29,7 @@ from bot.hosts.gitea.landing import landed, pushed_in
 from bot.hosts.gitea.people import People
 from bot.hosts.gitea.settings import GiteaSettings
 from bot.hosts.listing import Pages, moved, repositories
+from bot.hosts.naming import home, still
 from bot.ports import ChangeStub
 
 MOST: Final = 3000
@@ -38,11 +50,10 @@ class Reads:
         self._prefix = settings.check_prefix
         self._login = ""
         self._user_id = 0
-        self._renamed: dict[str, str] = {}
 
     def at(self, repo: RepoRef) -> str:
-        """The repository's path in the API, under its present name as far as we know."""
-        return f"/repos/{quote(self._renamed.get(repo.path, repo.path))}"
+        """The repository's path in the API."""
+        return f"/repos/{quote(repo.path)}"
 
     def known_login(self) -> str:
         """Our login if it was asked before, else empty; never a call."""
@@ -61,28 +72,24 @@ class Reads:
     def change(self, ref: ChangeRef, *, known: HostFacts | None, checks: bool) -> HostFacts:
         """Three calls, and the commits and the pusher when the head is a new one."""
         data = self.client.get(f"{self.at(ref.repo)}/pulls/{ref.number}")
-        self._learn_name(ref.repo, data)
+        # Reads are sent after a renamed repository, writes are not.
+        found = still(ref.repo, home(ref.repo.host, some(some(data.get("base")).get("repo")), "full_name"))
         change = parse.change(ref, data)
         reviews, whole_reviews = self._reviews(ref)
         comments = self._comments(ref)
         commits, whole_commits = self._commits(change, known)
-        found, whole_checks = self._checks(ref.repo, change.head_sha) if checks else ((), True)
+        reported, whole_checks = self._checks(ref.repo, change.head_sha) if checks else ((), True)
         return HostFacts(
             change=change,
             reviews=reviews,
             comments=comments,
             commits=commits,
-            checks=found,
+            checks=reported,
             permissions=self._permissions_for(change, reviews, comments, known),
             pushers=self._pushers(change, commits, known),
             complete=whole_reviews and whole_commits and whole_checks,
+            home=found,
         )
-
-    def _learn_name(self, repo: RepoRef, data: Mapping[str, Any]) -> None:
-        """Reads are sent after a renamed repository, writes are not: use the present name."""
-        name = some(some(data.get("base")).get("repo")).get("full_name")
-        if isinstance(name, str) and name and name.lower() != self._renamed.get(repo.path, repo.path).lower():
-            self._renamed[repo.path] = name
 
     def _reviews(self, ref: ChangeRef) -> tuple[tuple[Review, ...], bool]:
         found, whole = self.client.all(f"{self.at(ref.repo)}/pulls/{ref.number}/reviews", MOST)
@@ -178,6 +185,10 @@ class Reads:
             return landed(self.client, self.at(repo), sha)
         number = found.get("number")
         return (number,) if isinstance(number, int) and found.get("merged") is True else ()
+
+    def home(self, repo: RepoRef) -> Home | None:
+        """Where the repository is now that was asked for by a name."""
+        return home(repo.host, self.client.get(self.at(repo)), "full_name")
 
     def default_branch(self, repo: RepoRef) -> str:
         """The repository's default branch."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from bot.core.events import AccessChanged, CommitTouched, Delivery, Hint
-from bot.core.model import ChangeRef, HostFacts, Permission, RepoRef
+from bot.core.model import ChangeRef, Home, HostFacts, Permission, RepoRef
 from bot.hosts.github.account import Account
 from bot.hosts.github.doctor import Doctor
 from bot.hosts.github.hooks import HookPlaces
@@ -19,6 +19,7 @@ from bot.hosts.github.redelivery import Redelivery
 from bot.hosts.github.reports import Reports
 from bot.hosts.github.settings import GitHubSettings
 from bot.hosts.github.setup import Setup
+from bot.hosts.naming import told
 from bot.hosts.setup import Finding, SetupStep, Wanted
 from bot.ports import Budget, Capabilities, ChangeStub, CheckToSet, MergeOutcome
 
@@ -58,6 +59,10 @@ class GitHub:
                     pass
         return hints
 
+    def about(self, delivery: Delivery) -> Home | None:
+        """Which repository it is of."""
+        return told(delivery.host, delivery.body, "repository", "full_name")
+
     # -------------------------------------------------------------------------------------------- reads
 
     def change(self, ref: ChangeRef, *, known: HostFacts | None, checks: bool) -> HostFacts:
@@ -87,6 +92,10 @@ class GitHub:
     def changes_of_commit(self, repo: RepoRef, sha: str) -> tuple[int, ...]:
         """Merged pull requests that brought the commit."""
         return self._reads.changes_of_commit(repo, sha)
+
+    def home(self, repo: RepoRef) -> Home | None:
+        """Where it is now what was asked for by a name; None where that is not told."""
+        return self._reads.home(repo)
 
     def default_branch(self, repo: RepoRef) -> str:
         """The repository's default branch."""

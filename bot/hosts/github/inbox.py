@@ -46,6 +46,7 @@ EVENTS: Final = (
     "status",
     "check_run",
     "merge_group",
+    "repository",
 )
 """What ``setup`` subscribes to."""
 
@@ -53,6 +54,7 @@ IGNORED: Final[Mapping[str, str]] = {
     "github_app_authorization": "nobody signs in with us",
     "installation_target": "changes go on under the name that the operator lists",
     "ping": "the webhook works",
+    "repository": "its name and number are looked at with every event",
 }
 """Events that say nothing to us, and why."""
 

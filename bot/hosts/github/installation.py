@@ -125,11 +125,13 @@ class Installation:
         raise self._missing()
 
     def _missing(self) -> ShutOut:
-        return ShutOut(f"the App is not installed at {self._owner}", f"Install the App at {self._owner} again.")
+        what = f"the App is not installed at {self._owner}"
+        return ShutOut(what, self._owner, f"Install the App at {self._owner} again.")
 
     def _suspended(self, found: Mapping[str, Any]) -> ShutOut:
         at, by = moment(found.get("suspended_at")), login(found.get("suspended_by"))
         when = f" since {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if at else ""
         what = f"the App is suspended at {self._owner}{when}{f', by {by}' if by else ''}"
         page = str(found.get("html_url") or "")
-        return ShutOut(what, f"Unsuspend it{f' on {page}' if page.startswith('http') else ' in its settings'}.")
+        where = f"on {page}" if page.startswith("http") else "in its settings"
+        return ShutOut(what, self._owner, f"Unsuspend it {where}.")

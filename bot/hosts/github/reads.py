@@ -11,7 +11,18 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from bot.core.errors import HostDenied, HostGone
-from bot.core.model import Change, ChangeRef, Comment, Commit, HostCheck, HostFacts, Permission, RepoRef, Review
+from bot.core.model import (
+    Change,
+    ChangeRef,
+    Comment,
+    Commit,
+    Home,
+    HostCheck,
+    HostFacts,
+    Permission,
+    RepoRef,
+    Review,
+)
 from bot.hosts import fields, shapes
 from bot.hosts.fields import ADDRESSED, some
 from bot.hosts.github import parse
@@ -21,6 +32,7 @@ from bot.hosts.github.settings import GitHubSettings
 from bot.hosts.groups import MOST as GROUP
 from bot.hosts.groups import Groups
 from bot.hosts.listing import Pages, moved, repositories
+from bot.hosts.naming import home, still
 from bot.hosts.remembering import Aging
 from bot.ports import ChangeStub
 
@@ -47,7 +59,6 @@ class Reads:
         self._people = Aging(PEOPLE_SECONDS, clock)
         self._permissions = Aging(PEOPLE_SECONDS, clock)
         self.groups = Groups(self._group, fields.login, clock)
-        self._renamed: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def client(self, repo: RepoRef) -> Client:
@@ -55,36 +66,32 @@ class Reads:
         return self._account.client(repo.path)
 
     def at(self, repo: RepoRef) -> str:
-        """The repository's path in the API, under its present name as far as we know."""
-        return f"/repos/{quote(self._renamed.get(repo.path, repo.path))}"
+        """The repository's path in the API."""
+        return f"/repos/{quote(repo.path)}"
 
     # ------------------------------------------------------------------------------------------- change
 
     def change(self, ref: ChangeRef, *, known: HostFacts | None, checks: bool) -> HostFacts:
         """Three calls (free while nothing changed), and the commits and the pusher when the head is a new one."""
         data = self.client(ref.repo).get(f"{self.at(ref.repo)}/pulls/{ref.number}")
-        self._learn_name(ref.repo, data)
+        # GitHub sends reads after a renamed repository, but loses the query on the way: nothing more is asked of it.
+        found = still(ref.repo, home(ref.repo.host, some(some(data.get("base")).get("repo")), "full_name"))
         change = parse.change(ref, data)
         reviews, whole_reviews = self._reviews(ref)
         comments, whole_comments = self._comments(ref)
         commits, whole_commits = self._commits(change, known)
-        found, whole_checks = self._checks(ref.repo, change.head_sha) if checks else ((), True)
+        reported, whole_checks = self._checks(ref.repo, change.head_sha) if checks else ((), True)
         return HostFacts(
             change=change,
             reviews=reviews,
             comments=comments,
             commits=commits,
-            checks=found,
+            checks=reported,
             permissions=self._permissions_for(change, (*reviews, *commits), comments, known),
             pushers=self._pushers(change, commits, known),
             complete=whole_reviews and whole_comments and whole_commits and whole_checks,
+            home=found,
         )
-
-    def _learn_name(self, repo: RepoRef, data: Mapping[str, Any]) -> None:
-        """GitHub redirects to a renamed repository, but loses the query on the way: use the present name."""
-        name = some(some(data.get("base")).get("repo")).get("full_name")
-        if isinstance(name, str) and name and name.lower() != self._renamed.get(repo.path, repo.path).lower():
-            self._renamed[repo.path] = name
 
     def _reviews(self, ref: ChangeRef) -> tuple[tuple[Review, ...], bool]:
         found, whole = self.client(ref.repo).all(f"{self.at(ref.repo)}/pulls/{ref.number}/reviews", MOST)
@@ -235,6 +242,10 @@ class Reads:
         except HostGone:
             return ()
         return tuple(int(each["number"]) for each in items if each.get("merged_at") and each.get("number"))
+
+    def home(self, repo: RepoRef) -> Home | None:
+        """Where the repository is now that was asked for by a name."""
+        return home(repo.host, self.client(repo).get(self.at(repo)), "full_name")
 
     def default_branch(self, repo: RepoRef) -> str:
         """The repository's default branch."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from bot.core.events import Delivery, GateAsked, Hint
-from bot.core.model import ChangeRef, HostFacts, Permission, RepoRef
+from bot.core.model import ChangeRef, Home, HostFacts, Permission, RepoRef
 from bot.hosts.gitlab.client import Client
 from bot.hosts.gitlab.doctor import Doctor
 from bot.hosts.gitlab.inbox import Webhooks
@@ -17,6 +17,7 @@ from bot.hosts.gitlab.reports import COMMENT_LIMIT, Reports
 from bot.hosts.gitlab.settings import GitLabSettings
 from bot.hosts.gitlab.setup import Setup
 from bot.hosts.gitlab.status_checks import StatusChecks
+from bot.hosts.naming import told
 from bot.hosts.setup import Finding, SetupStep, Wanted
 from bot.ports import Budget, Capabilities, ChangeStub, CheckToSet, MergeOutcome
 
@@ -48,6 +49,10 @@ class GitLab:
                 self._status_checks.heard(hint.ref.repo, int(hint.by))
         return hints
 
+    def about(self, delivery: Delivery) -> Home | None:
+        """Which repository it is of."""
+        return told(delivery.host, delivery.body, "project", "path_with_namespace")
+
     # -------------------------------------------------------------------------------------------- reads
 
     def change(self, ref: ChangeRef, *, known: HostFacts | None, checks: bool) -> HostFacts:
@@ -77,6 +82,10 @@ class GitLab:
     def changes_of_commit(self, repo: RepoRef, sha: str) -> tuple[int, ...]:
         """Merged merge requests that brought the commit."""
         return self._reads.changes_of_commit(repo, sha)
+
+    def home(self, repo: RepoRef) -> Home | None:
+        """Where it is now what was asked for by a name; None where that is not told."""
+        return self._reads.home(repo)
 
     def default_branch(self, repo: RepoRef) -> str:
         """The project's default branch."""

@@ -8,8 +8,19 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from bot.core.errors import HostDenied, HostGone
-from bot.core.model import Change, ChangeRef, Comment, Commit, HostCheck, HostFacts, Permission, RepoRef, Review
+from bot.core.errors import HostDenied, HostGone, Renamed
+from bot.core.model import (
+    Change,
+    ChangeRef,
+    Comment,
+    Commit,
+    Home,
+    HostCheck,
+    HostFacts,
+    Permission,
+    RepoRef,
+    Review,
+)
 from bot.hosts import shapes
 from bot.hosts.fields import ADDRESSED, some
 from bot.hosts.gitlab import parse
@@ -17,6 +28,7 @@ from bot.hosts.gitlab.client import Client
 from bot.hosts.gitlab.people import People
 from bot.hosts.gitlab.settings import GitLabSettings
 from bot.hosts.listing import MOST_STUBS, newest_first, repositories
+from bot.hosts.naming import home, still
 from bot.hosts.remembering import Last
 from bot.ports import ChangeStub
 
@@ -44,7 +56,7 @@ class Reads:
         """(project, head commit) -> the ref its statuses belong to."""
 
     def at(self, repo: RepoRef) -> str:
-        """The project's path in the API: by its number once that is known, which no renaming changes."""
+        """The project's path in the API: by its number once that is known."""
         return f"/projects/{self._ids.get(repo.path) or quote(repo.path, safe='')}"
 
     def known_login(self) -> str:
@@ -70,12 +82,13 @@ class Reads:
         """Three calls and one for reviewers, if there are any; commits and pusher when the head is a new one."""
         at = f"{self.at(ref.repo)}/merge_requests/{ref.number}"
         data = self.client.get(at)
+        found = self._home(ref.repo, data)
         change = parse.change(ref, data, self._head_repo(ref.repo, data))
         self._learn(change, data)
         notes, whole_notes = self.client.all(f"{at}/notes?sort=asc&order_by=created_at", MOST)
         reviews = self._reviews(at, data, notes)
         commits, whole_commits = self._commits(at, change, known)
-        found, whole_checks = self._checks(change) if checks else ((), True)
+        reported, whole_checks = self._checks(change) if checks else ((), True)
         own = self.own_login()
         comments = tuple(parse.comment(each, own) for each in notes if each.get("system") is not True)
         return HostFacts(
@@ -83,12 +96,23 @@ class Reads:
             reviews=reviews,
             comments=comments,
             commits=commits,
-            checks=found,
+            checks=reported,
             permissions=self._permissions_for(change, reviews, comments, known),
             pushers=self._pushers(change, known),
             complete=whole_notes and whole_commits and whole_checks,
             left_line=parse.left_line(notes),
+            home=found,
         )
+
+    def _home(self, repo: RepoRef, data: Mapping[str, Any]) -> Home | None:
+        """Where the merge request is now. Raises Renamed, and then forgets the number: another project may come to
+        have the name."""
+        path, _, _ = str(some(data.get("references")).get("full") or "").rpartition("!")
+        try:
+            return still(repo, home(repo.host, {"id": data.get("target_project_id"), "path": path}, "path"))
+        except Renamed:
+            self._ids.pop(repo.path, None)
+            raise
 
     def _learn(self, change: Change, data: Mapping[str, Any]) -> None:
         number, repo = data.get("target_project_id"), change.ref.repo
@@ -231,6 +255,10 @@ class Reads:
     def project(self, repo: RepoRef) -> Mapping[str, Any]:
         """``GET /projects/:id``."""
         return self.client.get(self.at(repo))
+
+    def home(self, repo: RepoRef) -> Home | None:
+        """Where the project is now that was asked for by a name."""
+        return home(repo.host, self.client.get(f"/projects/{quote(repo.path, safe='')}"), "path_with_namespace")
 
     def default_branch(self, repo: RepoRef) -> str:
         """The project's default branch."""

@@ -77,6 +77,12 @@ class Ground:
             self.server.call("PUT", f"/repos/{made}/collaborators/{login}", {"permission": "write"}, by="dee")
         return made
 
+    def rename(self) -> str:
+        """Give the repository another name; its path from now on."""
+        self.call("PATCH", "", {"name": f"{self.path.partition('/')[2]}-new"})
+        self.path += "-new"
+        return self.path
+
     # --------------------------------------------------------------------------------------------- git
 
     def commit(

@@ -35,6 +35,9 @@ class GiteaStage:
             self.ground.server.call("PATCH", f"/repos/{made}", {"archived": True}, by="dee")
         return RepoRef("home", made)
 
+    def rename(self) -> RepoRef:
+        return RepoRef("home", self.ground.rename())
+
     def open_change(self, branch: str) -> int:
         self.push(branch, "dee")
         return self.ground.open_change(branch)

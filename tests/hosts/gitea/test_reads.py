@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from serving import until
 
 from bot.core.errors import HostDenied
-from bot.core.model import ChangeRef, ChangeState, CheckState, Mergeable, Permission, ReviewState
+from bot.core.model import ChangeRef, ChangeState, CheckState, Home, Mergeable, Permission, RepoRef, ReviewState
 from bot.ports import MergeOutcome
 
 
@@ -281,9 +282,10 @@ def test_every_commit_that_a_merge_put_on_the_branch_is_the_changes(ground: Any,
     assert host.changes_of_commit(ground.repo, direct) == ()
 
 
-def test_a_renamed_repository_is_still_read_and_written(ground: Any) -> None:
+def test_a_repository_of_another_name_is_a_stranger_whatever_was_read_before(ground: Any) -> None:
     ref, host = opened(ground), ground.host()
-    ground.call("PATCH", "", {"name": f"{ground.path.partition('/')[2]}-new"})
-    ground.path += "-new"
-    assert host.change(ref, known=None, checks=True).change.author == "dee"
-    assert host.put_comment(ref, "", "still here")
+    before = host.change(ref, known=None, checks=False).home
+    renamed = RepoRef("home", ground.rename())
+    made = ground.server.call("POST", "/orgs/acme/repos", {"name": ref.repo.path.partition("/")[2]}, by="ann")
+    assert host.home(ref.repo) == Home(ref.repo, str(made["id"]))
+    assert host.change(replace(ref, repo=renamed), known=None, checks=False).home == replace(before, repo=renamed)

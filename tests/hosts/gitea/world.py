@@ -36,10 +36,10 @@ class GiteaWorld(World):
     """Told by webhooks only when they are set up (``by_webhooks``); else it is polled."""
 
     kind = "gitea"
-    hours = Hours()
 
     def __init__(self, server: Server, tmp: Path, *, by_webhooks: bool = False, approvals: int = 1, rules: str = "",
                  prod: str = "", own_group: bool = False) -> None:  # fmt: skip
+        self.hours = Hours()
         self.lay_out(tmp)
         self.by_webhooks = by_webhooks
         self.ground = Ground(server, {**FILES, ".headgate.yaml": CONFIG}, tmp, own_group=own_group)

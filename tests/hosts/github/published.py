@@ -54,7 +54,12 @@ class Court:
         exchanges: list[Any] = []
 
         def note(answer: Response) -> Response:
-            if request.path.startswith(PREFIX):
+            # Whom GitHub sends elsewhere, and how things are called by a repository's number, is not described.
+            if (
+                request.path.startswith(PREFIX)
+                and answer.status_code not in (301, 307)
+                and "/repositories/" not in request.path
+            ):
                 path, body = request.path.removeprefix(PREFIX), request.get_data(as_text=True)
                 parts = (request.method, path, tuple(request.args), body, answer.status_code, answer.get_data())
                 exchanges.append(Exchange(*parts))

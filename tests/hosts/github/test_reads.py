@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.core.errors import HostGone
+from bot.core.errors import HostGone, Renamed
 from bot.core.model import ChangeState, CheckState, HostCheck, Mergeable, Permission, RepoRef, ReviewState
 
 
@@ -230,24 +230,14 @@ def test_the_repository_is_found_and_cloned(world: Any) -> None:
     assert host.own_login() == "hg-bot"
 
 
-def test_a_renamed_repository_is_read_under_its_present_name(plain: Any) -> None:
-    """GitHub redirects, but PyGithub follows without the query: what is asked must not change on the way."""
-    from flask import redirect, request
-
-    world = plain
+def test_no_more_is_asked_of_a_renamed_repository_than_what_it_is_called_now(world: Any) -> None:
+    """GitHub redirects, but PyGithub follows without the query: what is asked would change on the way."""
     pull, host = world.pull(), world.host()
-    old = replace(world.ref(pull), repo=RepoRef("gh", "acme/older"))
-
-    def moved() -> Any:
-        if request.path.startswith("/api/v3/repos/acme/older"):
-            return redirect(f"{world.forge.url}{request.path.replace('acme/older', 'acme/infra')}", 301)
-        return None
-
-    world.forge.app.before_request_funcs.setdefault(None, []).append(moved)
-    facts = host.change(old, known=None, checks=False)
-    assert (facts.change.from_fork, facts.pushers) == (False, {pull.head_sha: "dee"})
-    asked = [each for each in world.sent("GET") if each.path.endswith(("reviews", "comments", "commits"))]
-    assert all("per_page=100" in each.query for each in asked)
+    world.story.move("acme/platform")
+    with pytest.raises(Renamed) as caught:
+        host.change(world.ref(pull), known=None, checks=True)
+    assert caught.value.home.repo == RepoRef("gh", "acme/platform")
+    assert [each.path.rpartition("/")[2] for each in world.sent("GET")] == ["1", "1"]
 
 
 def test_the_rest_of_the_budget_is_known(world: Any) -> None:
