@@ -11,14 +11,12 @@ from bot.core.errors import Problem
 from bot.core.policy.model import Policy
 from bot.core.policy.read import parse_policy
 from bot.core.rules import Settings
-
-CASES = ".cases.yaml"
-"""How files of cases end; they stand beside the policies that they are about."""
+from bot.policy_library import CASES, PREFIX, policy_of
 
 
 def with_policies(settings: Settings, config: Path) -> Settings | tuple[Problem, ...]:
     """The settings with the policies that they name, in force in every repository; or everything wrong with those."""
-    found = [_read(file, config) for file in _files(settings, config)]
+    found = [each for wanted in settings.policies for each in _policies(wanted, config)]
     problems = tuple(problem for each in found if not isinstance(each, Policy) for problem in each)
     if problems:
         return problems
@@ -31,14 +29,20 @@ def with_policies(settings: Settings, config: Path) -> Settings | tuple[Problem,
     return replace(settings, repositories=rules)
 
 
-def _files(settings: Settings, config: Path) -> Iterator[Path]:
+def _policies(wanted: str, config: Path) -> Iterator[Policy | tuple[Problem, ...]]:
+    if wanted.startswith(PREFIX):
+        yield policy_of(wanted, str(config))
+        return
+    for file in _files(wanted, config.absolute().parent):
+        yield _read(file, config)
+
+
+def _files(pattern: str, folder: Path) -> Iterator[Path]:
     """A name that is no pattern is taken as it is, so that a file that is missing is told."""
-    folder = config.absolute().parent
-    for pattern in settings.policies:
-        if not set(pattern) & set("*?["):
-            yield folder / pattern
-            continue
-        yield from (path for path in sorted(folder.glob(pattern)) if not path.name.endswith(CASES))
+    if not set(pattern) & set("*?["):
+        yield folder / pattern
+        return
+    yield from (path for path in sorted(folder.glob(pattern)) if not path.name.endswith(CASES))
 
 
 def _read(file: Path, config: Path) -> Policy | tuple[Problem, ...]:

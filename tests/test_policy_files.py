@@ -26,6 +26,29 @@ def test_files_and_patterns_are_in_force_in_every_repository_and_cases_are_none(
     assert plain.policies == () and plain.digest != rules.digest
 
 
+def test_a_shipped_policy_is_in_force_by_its_name_beside_files(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(RULE)
+    config = tmp_path / "server.yaml"
+    config.write_text(SERVER + 'policies: ["library:two-people-for-production", a.yaml]\n')
+    (rules,) = load_settings(config).repositories
+    assert [policy.file for policy in rules.policies] == ["library:two-people-for-production", "a.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("two-peple-for-production", "Did you mean `two-people-for-production`"), ("../schema", "is not a shipped"),
+     ("image-provenance", "headgate policy library image-provenance > policies/image-provenance.yaml")],
+)  # fmt: skip
+def test_a_shipped_policy_that_there_is_not_or_that_wants_your_own_stops_the_start(
+    tmp_path: Path, name: str, says: str
+) -> None:
+    config = tmp_path / "server.yaml"
+    config.write_text(SERVER + f'policies: ["library:{name}"]\n')
+    with pytest.raises(ConfigError) as told:
+        load_settings(config)
+    assert says in str(told.value) and "policies: " in str(told.value)
+
+
 @pytest.mark.parametrize(("text", "says"), [(None, "cannot be read"), ("version: 2\n", "must be 1")])
 def test_one_that_is_missing_or_wrong_stops_the_start(tmp_path: Path, text: str | None, says: str) -> None:
     if text is not None:

@@ -1,8 +1,12 @@
-"""The shipped policies: each lets pass, keeps out and tells apart what its cases say."""
+"""The shipped policies: each lets pass, keeps out and tells apart what its cases say, and is found in a package."""
 
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,8 +19,10 @@ from bot.core.policy.read import parse_policy
 from bot.core.verdict import Status
 from bot.flow.judging import with_found
 from bot.judges.cel import CelJudge
+from bot.policy_library import names, page
 
-FOLDER = Path(__file__).resolve().parent.parent / "policies"
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "policies"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml") if not path.name.endswith(".cases.yaml"))
 KINDS = {
     "pass": {Status.APPROVED, Status.SKIPPED},
@@ -68,3 +74,33 @@ def test_every_rule_of_a_shipped_policy_finds_or_wants_something_in_a_case(name:
 def test_the_schemas_for_editors_are_those_that_files_are_read_by(file: str, made: object) -> None:
     text = json.dumps(made(), indent=2) + "\n"  # type: ignore[operator]
     assert (FOLDER / f"{file}.json").read_text() == text
+
+
+def test_the_page_is_what_the_files_say_now() -> None:
+    assert (ROOT / "docs" / "policy-library.md").read_text() == page()
+
+
+@pytest.mark.skipif(find_spec("setuptools") is None, reason="the environment has no setuptools to build with")
+def test_a_built_package_has_the_shipped_policies_in_itself(tmp_path: Path) -> None:
+    tree, built = tmp_path / "tree", tmp_path / "built"
+    tree.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tree / name)
+    # An environment's own setuptools may be older than what is fetched for a build, and know licences only so.
+    settings = (tree / "pyproject.toml").read_text()
+    (tree / "pyproject.toml").write_text(
+        settings.replace('license = "Apache-2.0"', 'license = {text = "Apache-2.0"}')
+    )
+    for name in ("bot", "policies"):
+        shutil.copytree(ROOT / name, tree / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    build = [sys.executable, "-c", "import setuptools; setuptools.setup()", "-q", "build", "--build-lib", str(built)]
+    subprocess.run(build, cwd=tree, check=True, capture_output=True)
+    shutil.rmtree(tree)
+    ask = "from bot.policy_library import *; print(*names(), all(text_of(each, cases=True) for each in names()))"
+    said = subprocess.run(
+        [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(built)!r}); {ask}"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert said.stdout.split() == [*names(), "True"]

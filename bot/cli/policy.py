@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,11 +18,13 @@ from bot.core.errors import HeadgateError, Problem
 from bot.core.face.explain import explain
 from bot.core.gate import judge
 from bot.core.model import ChangeRef
+from bot.core.policy.case_schema import schema as case_schema
 from bot.core.policy.cases import Case, parse_cases, run_cases
 from bot.core.policy.lint import lint
 from bot.core.policy.model import Policy
 from bot.core.policy.policy_bot import ImportedPolicy, imported, owners_imported
 from bot.core.policy.read import parse_policy
+from bot.core.policy.schema import schema
 from bot.core.policy.supposing import Supposed, supposing
 from bot.core.snapshot import Snapshot
 from bot.flow.gather import gather
@@ -29,7 +32,7 @@ from bot.flow.judging import with_found
 from bot.flow.replaying import Replayed, replay
 from bot.flow.selecting import Selector
 from bot.judges.cel import CelJudge
-from bot.policy_files import CASES
+from bot.policy_library import CASES, description, names, text_of, unknown_name, wants_your_own
 from bot.wiring import Wiring, config_path
 
 FILES = click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -71,6 +74,29 @@ def test_(files: tuple[Path, ...]) -> None:
             click.echo(explain(failed.tree))
     click.echo(f"{tried} cases, {failures} failed")
     sys.exit(1 if failures or not tried else 0)
+
+
+@command.command("library")
+@click.argument("name", default="")
+@click.option("--cases", is_flag=True, help="Print its cases in place of it.")
+def library_(name: str, cases: bool) -> None:
+    """List the shipped policies, or print the one called NAME, to be copied and changed."""
+    if name:
+        text = text_of(name, cases=cases)
+        if text is None:
+            raise click.UsageError(unknown_name(name))
+        click.echo(text, nl=False)
+        return
+    for each in names():
+        click.echo(each + (" (copy it and put your own in)" if wants_your_own(each) else ""))
+        click.echo(f"  {description(each)}")
+
+
+@command.command("schema")
+@click.option("--cases", is_flag=True, help="Of files of cases.")
+def schema_(cases: bool) -> None:
+    """Print the JSON Schema of files of policies, by which an editor completes and checks them."""
+    click.echo(json.dumps(case_schema() if cases else schema(), indent=2))
 
 
 @command.command("explain")

@@ -86,6 +86,25 @@ def test_plan_rules_are_tried_on_the_plans_of_cases(run: Run, file: Path) -> Non
     assert failed.exit_code == 1 and "open to all: wanted denied, came out approved" in failed.stdout
 
 
+def test_a_shipped_policy_is_printed_and_passes_its_own_cases_where_it_was_copied_to(
+    run: Run, tmp_path: Path
+) -> None:
+    listed = run("policy", "library").stdout
+    assert "blast-radius\n" in listed and "image-provenance (copy it and put your own in)\n" in listed
+    name = "no-deletion-of-stateful-resources-without-dba"
+    copy, cases = tmp_path / "own.yaml", tmp_path / "own.cases.yaml"
+    copy.write_text(run("policy", "library", name).stdout.replace("acme/dba", "we/data"))
+    cases.write_text(run("policy", "library", name, "--cases").stdout.replace("acme/dba", "we/data"))
+    assert run("policy", "test", str(copy)).stdout.endswith(" 0 failed\n")
+    unknown = run("policy", "library", "blastradius")
+    assert unknown.exit_code == 2 and "Did you mean `blast-radius`?" in unknown.stderr
+
+
+def test_the_schemas_are_printed_for_editors(run: Run) -> None:
+    assert json.loads(run("policy", "schema").stdout)["title"] == "Headgate policies"
+    assert json.loads(run("policy", "schema", "--cases").stdout)["title"] == "Cases of a Headgate policy"
+
+
 def test_a_changes_gate_is_told_and_supposed(run: Run, world: Any) -> None:
     world.pull({"prod/web/wanted": "a=2\n"})
     config = ("--config", str(world.config))
