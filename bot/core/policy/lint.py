@@ -54,7 +54,7 @@ def _rule(rule: Rule, environments: Collection[str] | None) -> Iterator[str]:
         yield f"nobody can meet it: it needs {require.count} approvals and `people` names {most or 'nobody'}"
     if require.owners and require.people.nobody:
         yield "nobody can meet it: `owners` counts among `people`, which names nobody"
-    if not require.wants_people and not require.conditions:
+    if _always(rule):
         yield "asks for nothing, so it is always met"
     for condition in rule.when:
         if condition.mutable:

@@ -44,6 +44,11 @@ def test_a_sound_policy_has_nothing_to_be_said_of() -> None:
         assert lint((a_policy({"require": {"count": 2, "people": people}}, disapproval={"people": USERS}),)) == ()
 
 
+def test_a_rule_that_asks_for_nothing_under_a_condition_is_another_way_and_no_mistake() -> None:
+    ways = ({"name": "a", "require": {"count": 1, "people": USERS}}, {"name": "b", "if": {"plan_empty": True}})
+    assert lint((a_policy(*ways, approval=[{"any": ["a", "b"]}]),)) == ()
+
+
 def test_a_disapproval_of_nothing_and_what_never_matters_are_told() -> None:
     other = {"name": "b", "require": {"count": 1, "people": USERS}}
     policy = a_policy({"name": "a"}, other, approval=[{"any": ["a", "b"]}], disapproval={"revoke": {"reviews": True}})
