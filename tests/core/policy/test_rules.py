@@ -9,6 +9,7 @@ import pytest
 
 from bot.core.policy.cases import facts_of
 from bot.core.policy.facts import Facts
+from bot.core.policy.predicates import PREDICATES
 from bot.core.verdict import Reason, Status
 
 Judge = Callable[..., Reason]
@@ -43,8 +44,11 @@ def test_who_could_approve_is_named_without_the_author_contributors_and_those_wh
 
 def test_a_failing_if_on_what_may_still_change_waits_and_does_not_skip(judge: Judge) -> None:
     """Others let a change through while a check has not reported, or a label is not there yet."""
-    for condition in ({"checks": {"all_of": "build"}}, {"labels": "db"}, {"title": {"matches": "x"}}):
-        assert judge(some(), {"if": condition, "require": ANYBODY}).status is Status.PENDING
+    asked = {"checks": {"all_of": "build"}, "labels": "db", "title": {"matches": "x"}, "any_label": "db",
+             "draft": True, "workflows": {"all_of": "w.yml"}}  # fmt: skip
+    assert asked.keys() == {name for name, each in PREDICATES.items() if each.mutable}
+    for name, value in asked.items():
+        assert judge(some(), {"if": {name: value}, "require": ANYBODY}).status is Status.PENDING
     assert judge(some(), {"if": {"target_branch": "never"}, "require": ANYBODY}).status is Status.SKIPPED
 
 
@@ -191,10 +195,11 @@ def test_an_owner_may_be_a_group_without_a_slash(judge: Judge) -> None:
 
 
 def test_new_effects_take_an_approval_back_and_its_project_alone_counts(judge: Judge) -> None:
-    projects = [{"name": "db", "plan": {}}, {"name": "web", "environments": ["dev"], "plan": {}}]
+    projects = [{"name": "db", "plan": {}}, {"name": "web", "environments": ["dev"], "tool": "ansible", "plan": {}}]
     facts = some(projects=projects, reviews=[by("bo", uncovered={"web": "does something new"})])
     assert judge(facts, {"require": ANYBODY}).status is Status.PENDING
-    assert judge(facts, {"if": {"environment": "prod"}, "require": ANYBODY}).status is Status.APPROVED
+    for narrowed in ({"environment": "prod"}, {"project": "db"}, {"tool": "terraform"}):
+        assert judge(facts, {"if": narrowed, "require": ANYBODY}).status is Status.APPROVED
     kept = {"require": ANYBODY, "options": {"keep_on_push": True}}
     assert only(judge(facts, kept)).ignored == (("bo", "does something new"),)
 
@@ -207,6 +212,15 @@ def test_an_approval_with_certain_words_may_be_asked_for(judge: Judge) -> None:
 
 def test_what_nobody_said_is_nobodys(judge: Judge) -> None:
     assert judge(some(reviews=[by("")]), {"require": ANYBODY}).status is Status.PENDING
+    assert judge(some(reviews=[by("", at=1), by("bo", at=2)]), {"require": ANYBODY}).status is Status.APPROVED
+
+
+def test_a_merge_that_the_hosts_button_did_not_make_or_of_a_foreign_branch_is_a_push(judge: Judge) -> None:
+    rule = {"require": ANYBODY, "options": {"ignore_update_merges": True}}
+    by_hand = [{"sha": "h", "parents": ["a", "elsewhere"]}, {"sha": "a"}]
+    assert judge(some(commits=by_hand, reviews=[by("bo", head="a")]), rule).status is Status.PENDING
+    foreign = [{"sha": "h", "parents": ["elsewhere", "other"], "via_web": True}, {"sha": "a"}]
+    assert judge(some(commits=foreign, reviews=[by("bo", head="a")]), rule).status is Status.PENDING
 
 
 def test_a_disapproval_that_nobody_can_tell_waits(judge: Judge) -> None:
