@@ -2,6 +2,8 @@
 
 Wanted: at least 90 % are caught. Cases are collected once; each inversion runs them in a forked child of its own,
 until the first that fails. The laws are left out: cases that somebody wrote down must catch each by themselves.
+
+``python bench/mutations.py [WORDS…]`` tries those alone that have such words in their names.
 """
 
 from __future__ import annotations
@@ -134,6 +136,8 @@ class Runs:
         if not self.passes(session.items, lambda: None):
             raise SystemExit("the cases fail as they are")
         for name, install in inversions():
+            if sys.argv[1:] and not any(words in name for words in sys.argv[1:]):
+                continue
             self.tried += 1
             if self.passes(session.items, install):
                 self.missed.append(name)

@@ -47,6 +47,13 @@ def reason(tree: Reason) -> Reason:
     return found
 
 
+@pytest.mark.parametrize("words", [{"types": ["aws_db_*"], "when": "size(after) > 0"}, {"plan": "counts.total > 1"}])
+def test_the_expression_that_is_asked_is_the_one_that_is_written(words: dict[str, Any]) -> None:
+    policy = a_policy(plans=[{"name": "a", **words}])
+    (question,) = Plans(some().projects).questions(policy.plans)
+    assert question.expression == words.get("when", words.get("plan")) and not found_in(policy, some())
+
+
 @pytest.mark.parametrize(
     ("words", "found"),
     [({"types": ["aws_db_*"]}, ["aws_db_instance.main"]), ({"actions": ["create"]}, ["aws_s3_bucket.logs"]),
