@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from bot.cli import cli
 from bot.core.errors import ConfigError
 from bot.wiring import load_settings
 
@@ -47,6 +49,8 @@ def test_a_shipped_policy_that_there_is_not_or_that_wants_your_own_stops_the_sta
     with pytest.raises(ConfigError) as told:
         load_settings(config)
     assert says in str(told.value) and "policies: " in str(told.value)
+    checked = CliRunner().invoke(cli, ["config", "check", str(config)])
+    assert checked.exit_code == 2 and says in checked.stderr
 
 
 @pytest.mark.parametrize(("text", "says"), [(None, "cannot be read"), ("version: 2\n", "must be 1")])

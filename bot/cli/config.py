@@ -13,6 +13,7 @@ from bot.core.config.atlantis import Imported, imported
 from bot.core.config.repository import CONFIG_FILE, RepoConfig, parse_repository
 from bot.core.errors import Problem
 from bot.core.rules import Settings
+from bot.policy_files import with_policies
 from bot.tools import TOOLS
 from bot.wiring import checked_settings, config_path
 
@@ -73,7 +74,8 @@ def _problems(file: Path) -> tuple[Problem, ...]:
         schemas = {name: make().option_schema() for name, make in TOOLS.items()}
         config = parse_repository(file.read_bytes(), schemas, str(file))
         return () if isinstance(config, RepoConfig) else config
-    settings = checked_settings(file.read_bytes(), str(file))
+    parsed = checked_settings(file.read_bytes(), str(file))
+    settings = with_policies(parsed, file) if isinstance(parsed, Settings) else parsed
     return () if isinstance(settings, Settings) else settings
 
 
