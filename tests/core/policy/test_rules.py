@@ -114,6 +114,9 @@ def test_pushes_of_those_who_only_reformat_take_nothing_back(judge: Judge) -> No
     facts = some(head="f", commits=commits, reviews=[by("bo")])
     assert judge(facts, rule).status is Status.APPROVED
     assert judge(facts, {"require": ANYBODY}).status is Status.PENDING
+    of_a_reformat = some(commits=[{**HEAD, "parents": ["f"]}, {"sha": "f", "author": "fmt-bot"}],
+                         reviews=[by("bo", head="f")])  # fmt: skip
+    assert judge(of_a_reformat, rule).status is Status.PENDING
     mixed = [{**commits[0], "committer": "dee"}, HEAD]
     assert judge(some(head="f", commits=mixed, reviews=[by("bo")]), rule).status is Status.PENDING
 
@@ -121,6 +124,8 @@ def test_pushes_of_those_who_only_reformat_take_nothing_back(judge: Judge) -> No
 def test_an_unknown_hand_blocks_unless_every_hand_may_approve_and_pushes_do_not_matter(judge: Judge) -> None:
     facts = some(unknown_hands=["who pushed `h`"], reviews=[by("bo")])
     assert "does not say who pushed `h`" in only(judge(facts, {"require": ANYBODY})).text
+    for half in ("contributors", "keep_on_push"):
+        assert judge(facts, {"require": ANYBODY, "options": {half: True}}).status is Status.PENDING
     careless = {"require": ANYBODY, "options": {"contributors": True, "keep_on_push": True}}
     assert judge(facts, careless).status is Status.APPROVED
 
