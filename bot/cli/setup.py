@@ -28,13 +28,14 @@ from bot.wiring import Wiring, config_path
 @click.argument("repo", metavar="OWNER/NAME", default="")
 @click.option("--group", default="", help="One webhook for a whole group or organisation, and all its branches.")
 @click.option("--status-check", is_flag=True, help="On GitLab Ultimate: have it ask us before each merge, too.")
+@click.option("--ruleset", is_flag=True, help="On GitHub: require the check by a ruleset, not by branch protection.")
 @click.option("--app", is_flag=True, help="Register a GitHub App instead: one click in the browser.")
 @click.option("--owner", default="", help="With --app: the organisation that it is to belong to.")
 @click.option("--name", default="headgate", help="With --app: what it is called; unique on GitHub.")
 @click.option("--yes", is_flag=True, help="Do it without asking.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be changed.")
-def command(config: str, host: str, repo: str, group: str, status_check: bool, app: bool, owner: str, name: str,
-            yes: bool, dry_run: bool) -> None:  # fmt: skip
+def command(config: str, host: str, repo: str, group: str, status_check: bool, ruleset: bool, app: bool, owner: str,
+            name: str, yes: bool, dry_run: bool) -> None:  # fmt: skip
     """Set up OWNER/NAME or a whole --group on HOST (a name of the settings). A second run changes nothing."""
     wiring = Wiring(config_path(config))
     found = wiring.hosts().get(host)
@@ -47,23 +48,28 @@ def command(config: str, host: str, repo: str, group: str, status_check: bool, a
         return
     if status_check and wiring.settings.hosts[host].kind != "gitlab":
         raise click.UsageError("only GitLab has external status checks: elsewhere our check is required by its name")
-    asks = Asks(wiring, host, found, external=status_check)
+    if ruleset and wiring.settings.hosts[host].kind != "github":
+        raise click.UsageError("only GitHub has rulesets: elsewhere the branch's own protection does it")
+    asks = Asks(wiring, host, found, external=status_check, ruleset=ruleset)
     planned = _of_group(asks, group) if group else _of_repository(asks, repo)
     _take(planned, yes=yes, dry_run=dry_run)
 
 
 @dataclass(frozen=True, slots=True)
 class Asks:
-    """What the operator asks for: ``external`` whether the host shall ask us before each merge."""
+    """What the operator asks for: ``external`` whether the host shall ask us before each merge, ``ruleset`` whether
+    our check is required by a ruleset."""
 
     wiring: Wiring
     name: str
     host: Host
     external: bool
+    ruleset: bool = False
 
     def plan(self, repo: RepoRef, *, of_group: bool = False) -> tuple[SetupStep, ...]:
         """The steps of one repository, whose group has the webhook for all or not."""
-        wanted = replace(wanted_of(self.wiring, self.name, repo), external=self.external)
+        wanted = wanted_of(self.wiring, self.name, repo)
+        wanted = replace(wanted, external=self.external, ruleset=self.ruleset)
         return _sets_up(self.host).plan_setup(repo, replace(wanted, url="") if of_group else wanted)
 
 

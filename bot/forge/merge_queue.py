@@ -10,6 +10,7 @@ from bot.forge.happening import Happening, Topic
 from bot.forge.line import Entry, Line, Outcome
 from bot.forge.model import Actor, Pull, Refused, Repo
 from bot.forge.rules import checks_of, merge_blockers
+from bot.forge.rulesets import in_force
 from bot.forge.state import State
 
 GREEN, RED = ("success", "neutral", "skipped"), ("failure", "error", "cancelled", "timed_out", "action_required")
@@ -47,7 +48,7 @@ class MergeQueue(Line):
 
     def outcome(self, entry: Entry) -> tuple[Outcome, str]:
         """By the checks that its base requires."""
-        rule = self._repo.protections.get(entry.pull.base_ref)
+        rule = in_force(self._repo, entry.pull.base_ref)
         found = {check.name: check.outcome.value for check in checks_of(self._state, self._repo, entry.sha, rule)}
         wanted = [found.get(each.context, "") for each in (rule.checks or () if rule is not None else ())]
         if any(each in RED for each in wanted):

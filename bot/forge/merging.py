@@ -12,6 +12,7 @@ from bot.forge.pulls import pull_commits, refresh
 from bot.forge.pushes import close, heads_and_tags, land
 from bot.forge.repos import signature
 from bot.forge.rules import bypasses, may_merge, merge_blockers
+from bot.forge.rulesets import binds, in_force
 from bot.forge.state import State
 
 
@@ -48,8 +49,9 @@ def obstacles(state: State, repo: Repo, pull: Pull) -> list[str]:
 
 def can_bypass(state: State, repo: Repo, actor: Actor, pull: Pull) -> bool:
     """Whether the actor may merge although the rules of the branch are not met."""
-    rule = repo.protections.get(pull.base_ref)
-    return rule is not None and bypasses(state, repo, actor, rule)
+    rule = in_force(repo, pull.base_ref)
+    bound = rule is None or not bypasses(state, repo, actor, rule) or binds(state, repo, actor, pull.base_ref)
+    return not bound
 
 
 def merge(

@@ -8,6 +8,7 @@ from enum import Enum, IntEnum, StrEnum
 from pathlib import Path
 
 from bot.forge.report_model import Activity, Car, CheckRun, Deployment, Environment, ExternalCheck, Pipeline, Status
+from bot.forge.ruleset_model import Ruleset
 
 
 class Role(IntEnum):
@@ -385,6 +386,7 @@ class Repo:
     external_checks: dict[int, ExternalCheck] = field(default_factory=dict)
     approval_rules: dict[int, ApprovalRule] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
+    rulesets: dict[int, Ruleset] = field(default_factory=dict)
 
     @property
     def full_name(self) -> str:

@@ -21,6 +21,7 @@ from bot.forge.model import (
     ReviewState,
 )
 from bot.forge.rules import Check, checks_of, newest_check_runs
+from bot.forge.rulesets import in_force
 from bot.forge.state import State
 
 
@@ -232,7 +233,7 @@ class PullStory:
     def checks(self) -> dict[str, Check]:
         """The checks of the head by name, expected ones included."""
         with self._state.lock:
-            rule = self._repo.protections.get(self._pull.base_ref)
+            rule = in_force(self._repo, self._pull.base_ref)
             return {check.name: check for check in checks_of(self._state, self._repo, self._pull.head_sha, rule)}
 
     def blockers(self) -> list[str]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from bot.forge.gitstore import ZERO
 from bot.forge.model import Access, Actor, Protection, Pull, Repo, RequiredCheck, Review, ReviewState, Role
 from bot.forge.report_model import CheckRun, Status
+from bot.forge.rulesets import binds, in_force
 from bot.forge.state import State
 
 _GREEN_CONCLUSIONS = frozenset({"success", "neutral", "skipped"})
@@ -143,7 +144,7 @@ def _word(outcome: CheckOutcome) -> str:
 
 def merge_blockers(state: State, repo: Repo, pull: Pull) -> list[str]:
     """Why the rules of the base branch forbid this merge; empty when they do not."""
-    rule = repo.protections.get(pull.base_ref)
+    rule = in_force(repo, pull.base_ref)
     if rule is None:
         return []
     reasons = unmet_checks(state, repo, pull.head_sha, rule)
@@ -185,14 +186,15 @@ def push_refusal(state: State, repo: Repo, actor: Actor, ref: str, old: str, new
             return f"{kept} is kept by the host"
     if state.role(repo, actor) < Role.WRITE:
         return f"{actor.login} may not push to {repo.full_name}"
-    rule = repo.protections.get(ref.removeprefix("refs/heads/"))
+    branch = ref.removeprefix("refs/heads/")
+    rule = in_force(repo, branch)
     if rule is None:
         return None
     if rule.push is not None and not admits(state, repo, actor, rule.push):
         return "You are not allowed to push code to protected branches on this project."
     if new == ZERO:
         return None if rule.allow_deletions else "Cannot delete this branch"
-    if old == ZERO or bypasses(state, repo, actor, rule):
+    if old == ZERO or (bypasses(state, repo, actor, rule) and not binds(state, repo, actor, branch)):
         return None
     reasons = ["Changes must be made through a pull request."] if rule.approvals is not None else []
     if rule.checks:

@@ -67,13 +67,15 @@ class Wanted:
 
     ``branches`` are those whose gate must hold (empty: the default branch), ``checks`` the names to require there
     (none: the branches are left alone), ``url`` where webhooks go (empty: none is wanted, the host is polled).
-    ``external`` is whether the host shall ask us before each merge, where it can do so itself.
+    ``external`` is whether the host shall ask us before each merge, where it can do so itself; ``ruleset`` whether
+    the checks are required by a ruleset of ours, where it has those, in place of each branch's own protection.
     """
 
     branches: tuple[str, ...] = ()
     checks: tuple[str, ...] = ("headgate/gate",)
     url: str = ""
     external: bool = False
+    ruleset: bool = False
 
 
 class SetsUp(Protocol):

@@ -215,6 +215,20 @@ def test_setup_shows_first_does_it_when_told_and_finds_nothing_the_second_time(r
     assert "everything is set up" in run(*words).output
 
 
+def test_setup_requires_the_gate_by_a_ruleset_when_told_and_finds_nothing_the_second_time(
+    run: Run, world: Any
+) -> None:
+    words = ("setup", "github", "acme/infra", "--ruleset", "--config", world.config)
+    shown = run(*words, "--dry-run")
+    assert "+ ruleset headgate: main requires headgate/gate" in shown.output
+    assert "nothing was done (--dry-run)" in shown.output
+    assert run(*words, "--yes").exit_code == 0
+    assert "everything is set up" in run(*words).output
+    assert "by branch protection and the ruleset headgate" in run("doctor", "--config", world.config).output
+    world.config.write_text(world.config.read_text().replace("  github: {", "  github: {kind: gitlab, "))
+    assert run(*words).exit_code == 2
+
+
 def test_setup_requires_no_gate_that_the_mode_never_publishes(run: Run, world: Any) -> None:
     world.config.write_text(world.config.read_text().replace("mode: enforce", "mode: comment"))
 

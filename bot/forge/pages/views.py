@@ -13,6 +13,7 @@ from bot.forge.gitstore import CommitInfo, FileChange
 from bot.forge.model import Actor, Pull, Repo, ReviewState, Role
 from bot.forge.pages.markdown import diff_lines, render
 from bot.forge.rules import Check, CheckOutcome, checks_of, may_merge, standing_reviews, who_merges
+from bot.forge.rulesets import in_force
 from bot.forge.state import State
 
 _LAST = 1 << 62
@@ -71,7 +72,7 @@ class PullView:
 def pull_view(state: State, repo: Repo, pull: Pull, viewer: str | None) -> PullView:
     """Everything the page of a pull request shows. Call it under the lock."""
     role = state.role(repo, Actor(viewer)) if viewer else Role.NONE
-    rule = repo.protections.get(pull.base_ref)
+    rule = in_force(repo, pull.base_ref)
     checks = checks_of(state, repo, pull.head_sha, rule)
     words, tone = _checks_words(checks)
     commits = pulls.pull_commits(state, repo, pull)

@@ -11,9 +11,9 @@ from bot.core.model import RepoRef
 from bot.hosts.fields import some
 from bot.hosts.github.account import Account
 from bot.hosts.github.hooks import APPS_OWN, HookPlaces
-from bot.hosts.github.protection import absent, missing, required_checks
 from bot.hosts.github.reads import Reads
-from bot.hosts.github.setup import Setup
+from bot.hosts.github.requirement import judged, ways
+from bot.hosts.github.rulesets import Rulesets
 from bot.hosts.keeping import Kept
 from bot.hosts.setup import Finding, Level, Wanted, archived, renamed
 
@@ -21,10 +21,10 @@ from bot.hosts.setup import Finding, Level, Wanted, archived, renamed
 class Doctor:
     """Examines one repository after another. Raises HostBusy at most."""
 
-    def __init__(self, account: Account, reads: Reads, setup: Setup, hooks: HookPlaces) -> None:
+    def __init__(self, account: Account, reads: Reads, rulesets: Rulesets, hooks: HookPlaces) -> None:
         self._account = account
         self._reads = reads
-        self._setup = setup
+        self._rulesets = rulesets
         self._hooks = hooks
 
     def examine(self, repo: RepoRef, wanted: Wanted) -> tuple[Finding, ...]:
@@ -71,21 +71,8 @@ class Doctor:
             shown = self._reads.client(repo).get(f"{self._reads.at(repo)}/branches/{quote(branch, safe='')}")
         except (HostGone, HostDenied) as error:
             return Finding(Level.PROBLEM, subject, f"the branch cannot be read: {error}")
-        checks = some(some(shown.get("protection")).get("required_status_checks"))
-        there = (*required_checks(checks), *self._setup.rules(repo, branch))
-        names = ", ".join(absent(wanted.checks, there))
-        if names:
-            return Finding(Level.PROBLEM, subject, f"does not require {names}: people can merge past it", remedy)
-        wrong = ", ".join(missing(wanted.checks, there, self._account.app_id))
-        if wrong and self._account.is_app:
-            text = f"requires {wrong}, but not from our App: others can set it"
-            return Finding(Level.WARNING, subject, text, remedy)
-        if wrong:
-            return Finding(Level.PROBLEM, subject, f"requires {wrong} from an App, which a token is not", remedy)
-        if checks.get("enforcement_level") == "non_admins":
-            text = f"requires {', '.join(wanted.checks)}; administrators can merge past it (that is noticed and told)"
-            return Finding(Level.WARNING, subject, text, "Let the branch's rules apply to administrators, too.")
-        return Finding(Level.OK, subject, f"requires {', '.join(wanted.checks)}")
+        found = ways(self._rulesets, repo, shown, wanted.checks)
+        return judged(subject, wanted.checks, found, self._account.app_id, remedy)
 
     def _webhook(self, repo: RepoRef, url: str) -> Finding:
         remedy = f"headgate setup {repo.host} {repo.path}"

@@ -16,7 +16,7 @@ FEATURES: Final[Mapping[Feature, Answer]] = {
     Feature.REQUEST_CHANGES: yes(),
     Feature.PUSHERS: yes("the repository's activity"),
     Feature.PEOPLE: yes("collaborators"),
-    Feature.REQUIRED: yes("branch protection"),
+    Feature.REQUIRED: yes("branch protection, or a ruleset: `headgate setup --ruleset`"),
     Feature.EXTERNAL: no("a required check does as much"),
     Feature.CHECK_DETAILS: yes("check runs with a button that plans again, for an app; statuses for a token"),
     Feature.OWN_RULES: no("GitHub itself tells them in its merge box"),

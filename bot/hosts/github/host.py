@@ -17,6 +17,7 @@ from bot.hosts.github.manifest import web_root
 from bot.hosts.github.reads import Reads
 from bot.hosts.github.redelivery import Redelivery
 from bot.hosts.github.reports import Reports
+from bot.hosts.github.rulesets import Rulesets
 from bot.hosts.github.settings import GitHubSettings
 from bot.hosts.github.setup import Setup
 from bot.hosts.naming import told
@@ -37,7 +38,8 @@ class GitHub:
         self._reads = Reads(self._account, settings, clock)
         self._reports = Reports(self._account, self._reads, clock)
         self._hooks = HookPlaces(self._account, self._reads)
-        self._setup = Setup(settings, self._account, self._reads, self._hooks)
+        self._rulesets = Rulesets(self._account, self._reads)
+        self._setup = Setup(settings, self._account, self._reads, self._hooks, self._rulesets)
         self._redelivery = Redelivery(self._account, self._hooks, clock)
 
     # -------------------------------------------------------------------------------------------- inbox
@@ -182,4 +184,4 @@ class GitHub:
 
     def examine(self, repo: RepoRef, wanted: Wanted) -> tuple[Finding, ...]:
         """What stands in the way of working well there. Raises HostBusy at most."""
-        return Doctor(self._account, self._reads, self._setup, self._hooks).examine(repo, wanted)
+        return Doctor(self._account, self._reads, self._rulesets, self._hooks).examine(repo, wanted)

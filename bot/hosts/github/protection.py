@@ -43,23 +43,14 @@ def required_checks(shown: object) -> tuple[Required, ...]:
     """What ``required_status_checks`` requires; the older ``contexts`` where there are no ``checks``."""
     checks, contexts = some(shown).get("checks"), some(shown).get("contexts")
     if isinstance(checks, list) and checks:
-        return tuple(_required(some(each), "context", "app_id") for each in checks)
+        return tuple(required(some(each), "app_id") for each in checks)
     return tuple(Required(str(name)) for name in contexts) if isinstance(contexts, list) else ()
 
 
-def ruled_checks(rules: Sequence[Mapping[str, Any]]) -> tuple[Required, ...]:
-    """What rulesets require: https://docs.github.com/en/rest/repos/rules#get-rules-for-a-branch"""
-    found: list[Required] = []
-    for rule in rules:
-        checks = some(rule.get("parameters")).get("required_status_checks")
-        if rule.get("type") == "required_status_checks" and isinstance(checks, list):
-            found += [_required(some(each), "context", "integration_id") for each in checks]
-    return tuple(found)
-
-
-def _required(each: Mapping[str, Any], name: str, source: str) -> Required:
+def required(each: Mapping[str, Any], source: str) -> Required:
+    """One of a list; ``source`` is the field that names the App it must come from."""
     app_id = each.get(source)
-    return Required(str(each.get(name) or ""), app_id if isinstance(app_id, int) and app_id > 0 else None)
+    return Required(str(each.get("context") or ""), app_id if isinstance(app_id, int) and app_id > 0 else None)
 
 
 def absent(names: Sequence[str], there: Sequence[Required]) -> tuple[str, ...]:
@@ -75,6 +66,12 @@ def missing(names: Sequence[str], there: Sequence[Required], app_id: int) -> tup
     """
     held = {each.name for each in there if each.app_id == (app_id or None)}
     return tuple(name for name in names if name not in held)
+
+
+def foreign(names: Sequence[str], there: Sequence[Required], app_id: int) -> tuple[str, ...]:
+    """Which names are required from an App that is not ours."""
+    held = {each.name for each in there if each.app_id not in (None, app_id)}
+    return tuple(name for name in names if name in held)
 
 
 def with_checks(shown: Mapping[str, Any], names: Sequence[str], app_id: int) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from bot.hosts.fields import some
 from bot.hosts.github.account import Account
 from bot.hosts.github.hooks import APPS_OWN, HookPlaces
 from bot.hosts.github.inbox import EVENTS
-from bot.hosts.github.protection import missing, required_checks, ruled_checks, with_checks
+from bot.hosts.github.protection import foreign, missing, required_checks, with_checks
 from bot.hosts.github.reads import Reads
+from bot.hosts.github.rulesets import Rulesets
 from bot.hosts.github.settings import GitHubSettings
 from bot.hosts.keeping import Kept
 from bot.hosts.setup import SetupStep, Wanted
@@ -26,17 +27,25 @@ REFUSED: Final = 401
 class Setup:
     """Plans the set-up of one repository after another. Raises HostError."""
 
-    def __init__(self, settings: GitHubSettings, account: Account, reads: Reads, hooks: HookPlaces) -> None:
+    def __init__(
+        self, settings: GitHubSettings, account: Account, reads: Reads, hooks: HookPlaces, rulesets: Rulesets
+    ) -> None:
         self._settings = settings
         self._account = account
         self._reads = reads
         self._hooks = hooks
+        self._rulesets = rulesets
 
     def plan(self, repo: RepoRef, wanted: Wanted) -> tuple[SetupStep, ...]:
         """What is to be done, and what is done already; changes nothing."""
         branches = wanted.branches or (self._reads.default_branch(repo),)
         steps = [self._webhook(repo.path, self._hooks.of(repo, wanted.url), wanted.url)] if wanted.url else []
-        return (*steps, *(self._protect(repo, branch, wanted.checks) for branch in branches if wanted.checks))
+        if not wanted.checks:
+            return tuple(steps)
+        if wanted.ruleset:
+            steps.append(self._rulesets.plan(repo, branches, wanted.checks))
+        protected = (self._protect(repo, branch, wanted.checks, ruled=wanted.ruleset) for branch in branches)
+        return (*steps, *filter(None, protected))
 
     def plan_group(self, group: str, url: str) -> tuple[SetupStep, ...]:
         """One webhook for all repositories of an organisation; an App has one for all of its own."""
@@ -85,12 +94,18 @@ class Setup:
 
     # --------------------------------------------------------------------------------------- protection
 
-    def _protect(self, repo: RepoRef, branch: str, names: tuple[str, ...]) -> SetupStep:
+    def _protect(self, repo: RepoRef, branch: str, names: tuple[str, ...], *, ruled: bool) -> SetupStep | None:
+        """Where a ruleset requires the checks, the branch's own protection need not: then only what stands there in
+        the way of them is put right. None when there is nothing to say about it."""
         path = f"{self._reads.at(repo)}/branches/{quote(branch, safe='')}/protection"
         what = f"{branch} requires {', '.join(names)}"
-        shown = self._protection(repo, path)
-        there = (*required_checks(shown.get("required_status_checks")), *self.rules(repo, branch))
-        lacking = missing(names, there, self._account.app_id)
+        shown, app_id = self._protection(repo, path), self._account.app_id
+        own = required_checks(shown.get("required_status_checks"))
+        lacking = foreign(names, own, app_id)
+        if ruled and not lacking:
+            return None
+        by_rules = tuple(each.required for each in self._rulesets.of_branch(repo, branch))
+        lacking = lacking or missing(names, (*own, *by_rules), app_id)
         if not lacking:
             return SetupStep(what)
         kept = [each.name for each in required_checks(shown.get("required_status_checks")) if each.name not in names]
@@ -111,15 +126,6 @@ class Setup:
             if "not protected" in str(error).lower():
                 return {}
             raise HostDenied(f"{error}: our account may not administer {repo.path}, or has no such branch") from None
-
-    def rules(self, repo: RepoRef, branch: str) -> tuple[Any, ...]:
-        """The checks that rulesets require; none where the host knows no rulesets."""
-        path = f"{self._reads.at(repo)}/rules/branches/{quote(branch, safe='')}"
-        try:
-            found, _ = self._reads.client(repo).all(path, 1000)
-        except (HostGone, HostDenied):
-            return ()
-        return ruled_checks(found)
 
     def _write(self, place: str, verb: str, path: str, body: Mapping[str, Any]) -> None:
         self._account.client(place).write(verb, path, body)

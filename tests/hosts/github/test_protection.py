@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.hosts.github.protection import Required, absent, missing, required_checks, ruled_checks, with_checks
+from bot.hosts.github.protection import Required, absent, foreign, missing, required_checks, with_checks
 
 SHOWN = {
     "required_status_checks": {"strict": True, "checks": [{"context": "lint", "app_id": 5}], "contexts": ["lint"]},
@@ -50,16 +50,15 @@ def test_an_unprotected_branch_gets_the_checks_and_nothing_else() -> None:
     }
 
 
-def test_checks_of_rulesets_and_of_old_servers_count() -> None:
-    parameters = {"required_status_checks": [{"context": "headgate/gate", "integration_id": 9}]}
-    rules = [{"type": "deletion"}, {"type": "required_status_checks", "parameters": parameters}]
-    assert ruled_checks(rules) == (Required("headgate/gate", 9),)
+def test_checks_of_old_servers_count() -> None:
     assert required_checks({"contexts": ["lint"]}) == (Required("lint"),)
     assert required_checks(None) == ()
 
 
 def test_a_check_from_another_source_is_there_but_not_as_it_should_be() -> None:
     there = (Required("headgate/gate", 5),)
+    assert foreign(("headgate/gate", "lint"), there, 7) == foreign(("headgate/gate",), there, 0) == ("headgate/gate",)
+    assert foreign(("headgate/gate",), (*there, Required("lint", 9), Required("lint")), 5) == ()
     assert absent(("headgate/gate",), there) == ()
     assert missing(("headgate/gate",), there, 5) == ()
     assert missing(("headgate/gate",), there, 9) == missing(("headgate/gate",), there, 0) == ("headgate/gate",)

@@ -6,6 +6,7 @@ from bot.forge.github.shapes.commit import commit as commit_shape
 from bot.forge.github.shapes.people import Json, account, api, moment, node_id, permissions, user
 from bot.forge.model import AccountKind, Actor, Delivery, Hook, Protection, Repo
 from bot.forge.report_model import Activity
+from bot.forge.ruleset_model import Ruleset
 from bot.forge.state import State
 
 MASK = "********"
@@ -252,3 +253,31 @@ def activity(state: State, which: Activity) -> Json:
         "activity_type": which.kind,
         "actor": user(state, which.actor),
     }
+
+
+def short_ruleset(state: State, repo: Repo, which: Ruleset) -> Json:
+    """A ruleset as lists show it."""
+    url = f"{repo_url(state, repo)}/rulesets/{which.id}"
+    page = f"{state.root}/{repo.full_name}/rules/{which.id}"
+    return {
+        "id": which.id,
+        "name": which.name,
+        "target": which.target,
+        "source_type": "Repository",
+        "source": repo.full_name,
+        "enforcement": which.enforcement,
+        "node_id": node_id("RRS", which.id),
+        "_links": {"self": {"href": url}, "html": {"href": page}},
+        "created_at": moment(which.created_at),
+        "updated_at": moment(which.updated_at),
+    }
+
+
+def ruleset(state: State, repo: Repo, which: Ruleset, *, bypass: bool) -> Json:
+    """A whole ruleset."""
+    shape = short_ruleset(state, repo, which) | {
+        "conditions": {"ref_name": {"include": list(which.include), "exclude": list(which.exclude)}},
+        "rules": which.rules,
+        "current_user_can_bypass": "never",
+    }
+    return shape | ({"bypass_actors": which.bypass} if bypass else {})
