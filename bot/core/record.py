@@ -16,6 +16,7 @@ from bot.core.model import ChangeRef, HostFacts, Permission
 from bot.core.policy.facts import Found
 from bot.core.project import Selection
 from bot.core.rules import Environment
+from bot.core.verdict import Reason
 
 MEMORY_FORMAT = 3
 """Bumped with every incompatible layout of :class:`Memory`; a program refuses a newer one (law 17)."""
@@ -246,6 +247,8 @@ class Memory:
     planning_since: datetime | None = None
     judged: Mapping[str, tuple[Found, ...]] = field(default_factory=dict)
     """``project:fingerprint:rules`` -> what plan rules found in that plan."""
+    reasons: tuple[Reason, ...] = ()
+    """What each file of policies came to when it was judged last."""
     heads: tuple[tuple[str, datetime], ...] = ()
     """Each head that was read, with when it first was, oldest first: whoever spoke since spoke of it, where a host
     names no commit."""

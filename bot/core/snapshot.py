@@ -101,8 +101,9 @@ class Snapshot:
     """Direct pushes to the target branch that no change explains, oldest first, as sentences."""
     people: Mapping[str, Permission] = field(default_factory=dict)
     """Who has which permission in the repository, as far as the host lets us list them (lower-cased login)."""
-    ground: Ground = Ground()
-    """What policies compare with beside the host's facts; empty where there are none."""
+    ground: Ground | None = Ground()
+    """What policies compare with beside the host's facts; None where it was not read: then what they came to when it
+    last was is remembered."""
     quotas: tuple[Quota, ...] = ()
     """What this change's author and repository have used of their shares; empty where none is limited."""
     frozen: str = ""

@@ -23,7 +23,7 @@ from bot.flow.access import probing, regained
 from bot.flow.grounding import grounded
 from bot.flow.grouping import with_group
 from bot.flow.homes import read_at_home
-from bot.flow.judging import with_plans_judged
+from bot.flow.judging import with_policies_judged
 from bot.flow.merged import merge_fact
 from bot.flow.requests import absorb_asked, absorb_comments, absorb_pressed, asked_setting, pressed_setting
 from bot.flow.selecting import Selector, settled
@@ -69,10 +69,8 @@ def gather(services: Services, selector: Selector, row: ChangeRow) -> Gathered |
         merge = replace(merge, rules_digest=rules.digest) if merge is not None else None
     memory = _with_selection(selector, mirror, rules, memory, base, merge)
     snapshot = snapshot_of(services, rules, ref, memory, merge, _view(services, host, ref))
-    return Gathered(
-        with_group(services, selector, mirror, with_plans_judged(services.judge, grounded(host, mirror, snapshot))),
-        refetched,
-    )
+    snapshot = with_policies_judged(services.judge, grounded(host, mirror, snapshot))
+    return Gathered(with_group(services, selector, mirror, snapshot), refetched)
 
 
 def _with_host(services: Services, host: Host, row: ChangeRow, now: datetime) -> tuple[Memory, bool]:
@@ -246,6 +244,7 @@ def snapshot_of(
         environments={**settings.environments, **memory.tightened},
         limits=settings.limits,
         memory=memory,
+        ground=None,
         runs=runs,
         sets=_sets(services, memory, runs),
         targets=targets,

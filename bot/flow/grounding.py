@@ -20,7 +20,9 @@ LONGEST_OWNERS = 1_000_000
 def grounded(host: Host, mirror: Mirror, snapshot: Snapshot) -> Snapshot:
     """The snapshot with the ground of its change's rules; as it is where there are none. Raises HostBusy."""
     policies, selection = snapshot.rules.policies, snapshot.selection
-    if not policies or not snapshot.fresh or snapshot.memory.merge is not None:
+    if not policies:
+        return replace(snapshot, ground=Ground())
+    if not snapshot.fresh or snapshot.memory.merge is not None:
         return snapshot
     teams, organisations = asked_groups(policies)
     owners = _owners(mirror, selection.base) if wants_owners(policies) else None

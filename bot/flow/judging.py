@@ -12,11 +12,23 @@ from bot.core.policy.facts import Facts, Found, ProjectFact
 from bot.core.policy.model import Policy
 from bot.core.policy.of_snapshot import projects_of
 from bot.core.policy.plan_rules import Plans
+from bot.core.policy.standing import policy_reasons
 from bot.core.snapshot import Snapshot
 from bot.ports import PlanJudge
 
 MOST_FOUND = 500
 """Things found that are remembered for one plan; one with more keeps the first, which deny as well."""
+
+
+def with_policies_judged(judge: PlanJudge, snapshot: Snapshot) -> Snapshot:
+    """The snapshot with what its policies come to, for those who see it without what policies compare with."""
+    if snapshot.ground is None:
+        return snapshot
+    judged = with_plans_judged(judge, snapshot)
+    reasons = policy_reasons(judged)
+    if reasons == judged.memory.reasons:
+        return judged
+    return replace(judged, memory=replace(judged.memory, reasons=reasons))
 
 
 def with_plans_judged(judge: PlanJudge, snapshot: Snapshot) -> Snapshot:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from bot.web.pages import create_app
+
 DBA = """\
 version: 1
 rules:
@@ -200,3 +202,15 @@ def test_a_warning_is_told_and_stops_nothing(make_world: Any) -> None:
     world.approve(pull, "bo")
     assert world.gate(pull) == "success"
     assert "⚠ nothing removed: A setting is taken away in production" in world.face(pull)
+
+
+def test_the_page_tells_what_the_policies_came_to_of_the_repository_too(make_world: Any) -> None:
+    world = make_world(files={".headgate/policies/docs.yaml": DOCS})
+    pull = world.pull({"docs/readme.md": "other words\n", "dev/web/wanted": "a=2\n"})
+    assert world.gate(pull) == "pending"
+    pages = create_app(world.services, lambda *_: ("", -1, True)).test_client()
+    page = pages.get("/changes/github/acme/infra/1").text
+    assert "documentation needs 1 approval and has 0" in page
+    world.approve(pull, "cy")
+    page = pages.get("/changes/github/acme/infra/1").text
+    assert "documentation is approved by cy" in page

@@ -10,7 +10,7 @@ from bot.core.effectset import EffectSet
 from bot.core.model import Comment, Commit, Review, ReviewState
 from bot.core.people import unknown_hands, unseen
 from bot.core.policy.facts import CommitFact, Facts, People, ProjectFact, Saying, Word
-from bot.core.policy.ground import GitCommit
+from bot.core.policy.ground import GitCommit, Ground
 from bot.core.project import Affected, Standing
 from bot.core.snapshot import Snapshot
 
@@ -19,7 +19,7 @@ NOTHING = GitCommit((), "")
 
 def facts_of(snapshot: Snapshot) -> Facts:
     """Everything that rules may compare with."""
-    change, host, ground = snapshot.change, snapshot.host, snapshot.ground
+    change, host, ground = snapshot.change, snapshot.host, snapshot.ground or Ground()
     fork = change.from_fork and change.head_repo is not None
     owner = change.head_repo.path.partition("/")[0] + ":" if fork and change.head_repo else ""
     return Facts(
@@ -47,7 +47,7 @@ def facts_of(snapshot: Snapshot) -> Facts:
 
 
 def _commit(snapshot: Snapshot, commit: Commit) -> CommitFact:
-    told = snapshot.ground.commits.get(commit.sha, NOTHING)
+    told = (snapshot.ground or Ground()).commits.get(commit.sha, NOTHING)
     pushers = {**snapshot.memory.pushers, **{sha: who for sha, who in snapshot.host.pushers.items() if who}}
     return CommitFact(
         sha=commit.sha,

@@ -17,7 +17,9 @@ from bot.core.verdict import Reason, Status
 
 
 def policy_reasons(snapshot: Snapshot) -> tuple[Reason, ...]:
-    """A reason for each file of policies; none without any."""
+    """A reason for each file of policies, as it was last judged where what it compares with was not read."""
+    if snapshot.ground is None:
+        return snapshot.memory.reasons
     policies = snapshot.rules.policies
     return judge_policies(policies, facts_of(snapshot)) if policies else ()
 
@@ -46,7 +48,7 @@ def policy_dropped(snapshot: Snapshot) -> tuple[Review, ...]:
 def _looked_at(snapshot: Snapshot) -> Iterator[tuple[Status, Sorted]]:
     """Each rule that concerns the change and wants people, with its verdict and the words it sorted."""
     policies = snapshot.rules.policies
-    if not policies:
+    if not policies or snapshot.ground is None:
         return
     facts = facts_of(snapshot)
     for policy, tree in zip(policies, judge_policies(policies, facts), strict=True):

@@ -126,3 +126,11 @@ def test_a_head_is_seen_once_and_again_when_it_comes_back(build: SimpleNamespace
 
 def test_with_policies_a_decision_is_a_fixpoint_too(approved: Snapshot) -> None:
     assert decide(under(approved, RULE)) is not None
+
+
+def test_where_what_policies_compare_with_was_not_read_what_they_came_to_last_is_told(approved: Snapshot) -> None:
+    last = judge(under(approved, {**RULE, "require": {"count": 1, "people": {"users": ["cy"]}}})).blockers()
+    there = replace(approved, ground=None, memory=replace(approved.memory, reasons=last))
+    assert judge(there).blockers() == last
+    assert policy_dropped(replace(under(approved, RULE), ground=None)) == ()
+    assert facts_of(replace(approved, ground=None)).files == ()
