@@ -206,6 +206,17 @@ class World:
         )
         threading.Thread(target=self._web.serve_forever, daemon=True).start()
 
+    def close_door(self) -> None:
+        """Nothing answers webhooks from now on, as while Headgate is down."""
+        self._web.shutdown()
+        self._web.server_close()
+
+    def open_door(self) -> None:
+        """They are answered again, at the same place."""
+        app = create_app(self.store, self.queue, self.services.hosts, self.wiring.clock)
+        self._web = make_server("127.0.0.1", self._web.server_port, app, threaded=True)
+        threading.Thread(target=self._web.serve_forever, daemon=True).start()
+
     def reload(self) -> None:
         """Read the operator's file again, as a restart would."""
         self.wiring = Wiring(self.config, clock=self.hours)
