@@ -161,3 +161,10 @@ def test_a_memory_from_before_checks_had_rules_keeps_their_names():
 def test_what_is_no_document_cannot_be_stored():
     with pytest.raises(TypeError, match="a object cannot be stored"):
         codec.encode(codec.MEMORY, Memory(tightened={"prod": object()}))  # type: ignore[dict-item]
+
+
+def test_an_alteration_that_makes_another_document_of_it_is_told_and_not_stored() -> None:
+    text = codec.encode(codec.MEMORY, Memory())
+    assert codec.decode(codec.MEMORY, codec.altered(codec.MEMORY, text, lambda plain: plain)) == Memory()
+    with pytest.raises(DamagedDocument, match="cannot be altered"):
+        codec.altered(codec.MEMORY, text, lambda _: {"requests": 5})

@@ -15,10 +15,6 @@ LONGEST: Final = timedelta(days=366)
 """Of a window; and how far into the future an edge is looked for."""
 
 
-def _text(longest: int, description: str) -> Mapping[str, object]:
-    return {"type": "string", "maxLength": longest, "description": description}
-
-
 WINDOW_SCHEMA: Final[Mapping[str, object]] = {
     "type": "object",
     "description": "A window of time: `cron` with `duration`, or `from` with `until`.",
