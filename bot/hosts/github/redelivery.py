@@ -23,8 +23,8 @@ LOOK_EVERY: Final = 240.0
 """Seconds in which an organisation's log is looked through once, whichever of its repositories asks."""
 OWN_PAGES: Final = 5
 SHARED_PAGES: Final = 30
-"""Of a hundred entries each, that are looked at: of one repository's log, and of one for many, which is longer. Nobody
-knows at first how long we were away; later only what came since the last look is new."""
+"""Of a hundred entries each, that are looked at: of one repository's log, and of one for many, which is longer.
+Nobody knows at first how long we were away; later only what came since the last look is new."""
 ATTEMPTS: Final = 3
 """In all; what fails as often is left to polling."""
 SETTLED: Final = timedelta(minutes=1)
