@@ -13,7 +13,8 @@ class Group:
     """A change as the host's queue would merge it: commit ``sha`` on top of ``base``.
 
     ``affected`` is what it would concern there, under the rules of that digest. ``mechanical`` is False when the
-    commit is not just the change's head merged onto that base.
+    commit is not just the change's head merged onto that base; ``landed`` whether the target branch has that base, so
+    that nothing goes before it in the queue any more.
     """
 
     sha: str
@@ -21,6 +22,7 @@ class Group:
     mechanical: bool
     affected: tuple[Affected, ...] = ()
     rules_digest: str = ""
+    landed: bool = True
 
 
 def differs(group: Group, selection: Selection) -> str:
@@ -31,13 +33,13 @@ def differs(group: Group, selection: Selection) -> str:
     if not group.mechanical:
         return "The queue's commit is not just this change on top of its base"
     if group.rules_digest != selection.rules_digest:
-        return "What goes before it in the queue changes the rules: plan again when that has landed"
+        return "The queue's commit stands under other rules than those it was judged by"
     planned, there = _read(selection.affected), _read(group.affected)
     other = [name for name in sorted({*planned, *there}) if planned.get(name) != there.get(name)]
     if not other:
         return ""
     more = f" and {len(other) - 1} more" if len(other) > 1 else ""
-    return f"What goes before it in the queue changes {other[0]}{more}: plan again when that has landed"
+    return f"In the queue's commit {other[0]}{more} would be planned from something else than what people saw"
 
 
 def _read(affected: tuple[Affected, ...]) -> Mapping[str, tuple[object, ...]]:

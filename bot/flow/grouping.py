@@ -46,7 +46,8 @@ def with_group(services: Services, selector: Selector, mirror: Mirror, snapshot:
     rules = rules_for(services.settings, repo) or snapshot.rules
     there, _ = selector.in_force(mirror, repo, rules, base)
     found = selector.between(mirror, repo, there, base, sha, head)
-    return replace(snapshot, group=Group(sha, base, mechanical, found.affected, there.digest))
+    landed = mirror.is_ancestor(base, snapshot.selection.base)
+    return replace(snapshot, group=Group(sha, base, mechanical, found.affected, there.digest, landed))
 
 
 def _setting(ref: ChangeRef) -> str:

@@ -29,10 +29,10 @@ def test_equal_inputs_are_the_same_plan_wherever_they_stand() -> None:
 @pytest.mark.parametrize(
     ("digests", "said"),
     [
-        ({"web": "9", "db": "2"}, "changes web:"),
-        ({"web": "1"}, "changes db:"),
-        ({"web": "1", "db": "2", "app": "3"}, "changes app:"),
-        ({}, "changes db and 1 more:"),
+        ({"web": "9", "db": "2"}, "commit web would"),
+        ({"web": "1"}, "commit db would"),
+        ({"web": "1", "db": "2", "app": "3"}, "commit app would"),
+        ({}, "commit db and 1 more would"),
     ],
 )
 def test_other_inputs_or_other_projects_are_another_plan(digests: dict[str, str], said: str) -> None:
@@ -42,8 +42,8 @@ def test_other_inputs_or_other_projects_are_another_plan(digests: dict[str, str]
 def test_another_binding_and_other_rules_are_another_plan() -> None:
     web, db = affected(web="1", db="2")
     rebound = replace(web, project=replace(web.project, environment="prod"))
-    assert "changes web:" in differs(group((rebound, db)), SEEN)
-    assert "changes the rules" in differs(group((web, db), rules="other"), SEEN)
+    assert "commit web would" in differs(group((rebound, db)), SEEN)
+    assert "under other rules" in differs(group((web, db), rules="other"), SEEN)
 
 
 def test_a_commit_with_something_of_its_own_is_nobodys_plan() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+from worlds import PLAN, in_another_second
 
 from bot.core.events import GroupAsked
 from bot.core.model import ChangeRef
@@ -43,26 +46,71 @@ def test_two_changes_of_different_projects_land_one_after_the_other_and_are_depl
         assert len([each for each in pull.comments if "story:page:" in each.body]) == 1
 
 
-def test_what_goes_before_it_makes_another_plan_so_it_leaves_the_queue_and_may_come_back(world: Any) -> None:
+def test_what_goes_before_it_in_the_same_project_is_waited_for_and_planned_upon(
+    make_world: Callable[..., Any],
+) -> None:
+    gap = "\n" * 8
+    world = make_world(files={"prod/web/wanted": f"a=1{gap}"})
     queue = world.repo.merge_queue()
-    first = world.pull({"prod/web/wanted": "a=2\n"})
-    second = world.pull({"prod/web/more": "x\n"})
+    first = world.pull({"prod/web/wanted": f"a=2{gap}"})
+    second = world.pull({"prod/web/wanted": f"a=1{gap}b=1\n"})
     world.approve(first, "bo")
     world.approve(second, "bo")
     first.enqueue("dee", queue)
     second.enqueue("dee", queue)
+    seen: list[list[str]] = []
+    world.runs.before = lambda run: seen.append(waiting(world, queue)) if run.kind is RunKind.DEPLOY else None
     world.settle()
-    assert waiting(world, queue) == ["success", "failure"]
+    assert waiting(world, queue) == ["success", "pending"]
     said = world.repo.statuses(queue.entries[1].sha)["headgate/gate"].description
-    assert "What goes before it in the queue changes prod-web" in said
+    assert said == "Waits for what goes before it in the queue to land"
+
+    through(world, queue)
+    assert (first.state, second.state) == ("merged", "merged"), "its effects are those that were approved"
+    assert seen[0] == ["pending"], "nothing is green while what went before it is deployed"
+    assert world.run_states(second, RunKind.PLAN) == [("prod-web", "succeeded")] * 2, "planned upon what landed"
+    assert world.deployed("prod_web").split() == ["a=2", "b=1"]
+    for pull in (first, second):
+        assert "Deployed by merge" in world.face(pull)
+        assert len([each for each in pull.comments if "story:page:" in each.body]) == 1
+
+
+def test_what_has_other_effects_upon_what_went_before_it_leaves_the_queue_and_may_come_back(world: Any) -> None:
+    queue = world.repo.merge_queue()
+    first = world.pull({"plan.py": PLAN.replace('else "update"', 'else "replace"')})
+    second = world.pull({"prod/web/wanted": "a=2\n"})
+    world.approve(first, "bo")
+    world.approve(second, "bo")
+    assert world.gate(first) == world.gate(second) == "success"
+    first.enqueue("dee", queue)
+    second.enqueue("dee", queue)
+    world.settle()
+    assert waiting(world, queue) == ["success", "pending"]
 
     through(world, queue)
     assert (first.state, second.state) == ("merged", "open")
-    assert world.deployed("prod_web") == "a=2"
+    assert "1 replace" in world.face(second)
+    assert world.deployed("prod_web") == "a=1"
+    in_another_second()
     world.approve(second, "cy")
     second.enqueue("dee", queue)
     through(world, queue)
     assert second.state == "merged"
+    assert world.deployed("prod_web") == "a=2"
+
+
+def test_when_who_goes_before_it_leaves_the_queue_it_is_asked_for_anew_and_lands(world: Any) -> None:
+    queue = world.repo.merge_queue()
+    first = world.pull({"prod/web/wanted": "a=2\n"})
+    second = world.pull({"prod/web/more": "x\n"})
+    for pull in (first, second):
+        world.approve(pull, "bo")
+        pull.enqueue("dee", queue)
+    world.settle()
+    assert waiting(world, queue) == ["success", "pending"]
+    world.say(first, "cy", "/hold not now")
+    through(world, queue)
+    assert (first.state, second.state) == ("open", "merged")
 
 
 def test_a_gate_that_closes_while_it_waits_in_line_takes_it_out(world: Any) -> None:

@@ -42,13 +42,28 @@ def gate_check(snapshot: Snapshot, verdict: Reason) -> Check:
 
 
 def group_check(snapshot: Snapshot, group: Group, verdict: Reason) -> Check:
-    """What the required check says of the commit that the host's merge queue would merge."""
+    """What the required check says of the commit that the host's merge queue would merge.
+
+    Green only when that commit is planned from just what the change was planned and approved from. What goes before
+    it may change that; then it waits until that has landed and is deployed, and is planned on top of it, as it is
+    whenever its base moves. A queue waits for its checks and for nothing else: what waits for people is red.
+    """
     conclusion, summary, text = gate_check(snapshot, verdict)
-    if conclusion is CheckConclusion.PENDING and snapshot.fresh and all_planned(snapshot):
-        # A queue waits for its checks and for nothing else: what waits for people does not go on by itself.
-        return CheckConclusion.FAILURE, summary, text
-    other = differs(group, snapshot.selection) if conclusion is CheckConclusion.SUCCESS else ""
+    if conclusion is CheckConclusion.FAILURE:
+        return conclusion, summary, text
+    if conclusion is CheckConclusion.PENDING:
+        for_people = snapshot.fresh and all_planned(snapshot) and not _deploys_ahead(snapshot)
+        return (CheckConclusion.FAILURE if for_people else CheckConclusion.PENDING), summary, text
+    other = differs(group, snapshot.selection)
+    if other and group.mechanical and not group.landed:
+        return CheckConclusion.PENDING, "Waits for what goes before it in the queue to land", text
     return (CheckConclusion.FAILURE, _line(other), text) if other else (conclusion, summary, text)
+
+
+def _deploys_ahead(snapshot: Snapshot) -> bool:
+    """What landed before is still to be deployed on one of its targets: until then its plans show that, too."""
+    facts = (snapshot.targets.get(each.project.target) for each in snapshot.selection.affected)
+    return any(fact is not None and (fact.deploying or fact.ahead) for fact in facts)
 
 
 def plan_check(snapshot: Snapshot, verdict: Reason) -> Check:

@@ -14,6 +14,7 @@ from bot.core.group import Group
 from bot.core.record import CheckConclusion as C
 from bot.core.record import Verb
 from bot.core.runs import Failure, FailureKind, RunState
+from bot.core.snapshot import TargetFact
 
 
 def gate(snapshot: Any) -> tuple[C, str]:
@@ -38,9 +39,20 @@ def test_a_merge_queue_is_answered_green_or_red_and_never_kept_waiting_for_peopl
 
     assert answered(build.an_approved()) == (C.SUCCESS, "Open: approved by bo")
     conclusion, line = answered(build.an_approved(), affected=())
-    assert (conclusion, "goes before it in the queue" in line) == (C.FAILURE, True)
+    assert (conclusion, "planned from something else" in line) == (C.FAILURE, True)
+    waits = (C.PENDING, "Waits for what goes before it in the queue to land")
+    assert answered(build.an_approved(), affected=(), landed=False) == waits
+    assert answered(build.an_approved(), rules_digest="other", landed=False) == waits
+    assert answered(build.an_approved(), landed=False)[0] is C.SUCCESS, "what goes before it changes nothing of it"
+    assert answered(build.an_approved(), mechanical=False, landed=False)[0] is C.FAILURE
     assert answered(build.a_snapshot())[0] is C.FAILURE, "it waits for an approval, which no queue waits for"
+    assert answered(build.a_snapshot(), landed=False)[0] is C.FAILURE
     assert answered(build.a_snapshot(plans=()))[0] is C.PENDING, "a plan comes to an end by itself"
+    target = build.a_snapshot().selection.affected[0].project.target
+    for fact in (TargetFact(target, ahead=(build.an_intent(),)), TargetFact(target, deploying=True)):
+        assert answered(build.a_snapshot(targets={target: fact}))[0] is C.PENDING, "so does a deploy"
+    failed = build.a_plan_run(state=RunState.FAILED, failure=Failure(FailureKind.TOOL, "no"))
+    assert answered(build.a_snapshot(plans=(failed,)), landed=False)[0] is C.FAILURE
 
 
 def test_green_without_people_says_so(build: SimpleNamespace) -> None:
