@@ -168,3 +168,20 @@ def test_an_alteration_that_makes_another_document_of_it_is_told_and_not_stored(
     assert codec.decode(codec.MEMORY, codec.altered(codec.MEMORY, text, lambda plain: plain)) == Memory()
     with pytest.raises(DamagedDocument, match="cannot be altered"):
         codec.altered(codec.MEMORY, text, lambda _: {"requests": 5})
+
+
+def test_a_document_can_be_altered_as_plain_json_and_must_still_be_one_afterwards():
+    run = _run(note="x")
+    text = codec.encode(codec.RUN, run)
+    renamed = codec.altered(codec.RUN, text, lambda plain: {**plain, "commit": "f" * 40})
+    assert codec.decode(codec.RUN, renamed) == replace(run, commit="f" * 40)
+    assert codec.altered(codec.RUN, text, lambda plain: plain) == text
+    with pytest.raises(DamagedDocument, match="cannot be altered"):
+        codec.altered(codec.RUN, text, lambda plain: {**plain, "kind": "no such kind"})
+
+
+@LAW
+@given(st.from_type(Memory))
+def test_what_alters_nothing_leaves_a_memory_as_it_is(memory):
+    text = codec.encode(codec.MEMORY, memory)
+    assert codec.decode(codec.MEMORY, codec.altered(codec.MEMORY, text, lambda plain: plain)) == memory
