@@ -152,12 +152,13 @@ class World:
     def __init__(self, tmp: Path, *, mode: str = "enforce", approvals: int = 1, rules: str = "", prod: str = "",
                  config: str = CONFIG, files: dict[str, str] | None = None,
                  operator: str = GATED, host: str = "github", hours: Hours | None = None,
-                 own_group: bool = False) -> None:  # fmt: skip
+                 own_group: bool = False,
+                 enterprise: str = "") -> None:  # fmt: skip
         self.hours = hours or Hours()
         self.text = config
         self.lay_out(tmp)
         self.kind = host
-        self.forge = Forge(tmp / "git", self.hours.now, face=host)
+        self.forge = Forge(tmp / "git", self.hours.now, face=host, enterprise=enterprise)
         self.forge.start()
         for login in ("dee", "bo", "cy", "ann", "eve"):
             self.forge.add_user(login)

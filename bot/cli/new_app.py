@@ -18,7 +18,8 @@ from urllib.parse import parse_qs, urlsplit
 import click
 
 from bot.core.errors import HeadgateError
-from bot.hosts.github.manifest import NewApp, convert, form_url, manifest, web_root
+from bot.hosts.github.addresses import web_root
+from bot.hosts.github.manifest import NewApp, convert, form_url, manifest
 
 PATIENCE: Final = 600.0
 """Seconds that somebody has to press the button."""

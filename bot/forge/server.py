@@ -43,13 +43,16 @@ class Forge:
     """A local Git host. Build it, fill it, start it; everything is forgotten when it is dropped.
 
     Every face answers at its own path; ``face`` is the one that stories are told through. Without ``paid`` it has
-    only what a host gives away where it sells tiers.
+    only what a host gives away where it sells tiers. ``enterprise`` is the version of a GitHub Enterprise Server,
+    which has no limits, and lacks what came later.
     """
 
-    def __init__(self, data_dir: Path, clock: Clock = utc_now, face: str = "github", paid: bool = True) -> None:
+    def __init__(
+        self, data_dir: Path, clock: Clock = utc_now, face: str = "github", paid: bool = True, enterprise: str = ""
+    ) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
         self.state = State(data_dir.resolve(), clock)
-        self.state.face, self.state.paid = FACES[face].name, paid
+        self.state.face, self.state.paid, self.state.enterprise = FACES[face].name, paid, enterprise
         self.state.patience = lambda: waiting.settle(self.state)
         self.courier = Courier(
             self.state,

@@ -65,6 +65,8 @@ class State:
         """Hooks of groups by path, and of the whole instance at the empty one."""
         self.root = "http://forge.invalid"
         self.face = "github"
+        self.enterprise = ""
+        """The version of a GitHub Enterprise Server; empty where it is none."""
         self.accounts: dict[str, Account] = {}
         self.tokens: dict[str, Actor] = {}
         self.members: dict[str, dict[str, str]] = {}

@@ -13,6 +13,7 @@ from flask import Blueprint, Response, request
 
 from bot.forge.git_http import basic_token
 from bot.forge.github.call import Answer, Call, Page, Result, Route
+from bot.forge.github.routes import rulesets
 from bot.forge.github.routes.people import next_hour
 from bot.forge.github.shapes.people import Json
 from bot.forge.model import Actor, App, Refusal, Refused, Repo
@@ -31,6 +32,8 @@ _STATUS = {
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _MAX_PER_PAGE = 100
 _BY_NAME = "/repos/<owner>/<name>"
+_SINCE = {route.rule: "3.11" for route in rulesets.ROUTES} | {f"{_BY_NAME}/activity": "3.11", "/rate_limit": "99"}
+"""What older servers lack, or (a limit that nobody set) all of them."""
 _MAX_JWT_LIFE_S = 600
 
 
@@ -74,13 +77,17 @@ def _answer(state: State, route: Route, parts: dict[str, Any], login: list[str])
         actor, app = found
         login.append(actor.login)
         used, limit = state.trouble.spend(actor.login, next_hour(state.now()))
-        if used > limit:
+        if used > limit and not state.enterprise:
             answer = _error(403, f"API rate limit exceeded for {actor.login}.")
         else:
             answer = _handled(state, route, parts, actor, app)
     if answer.status_code == 304:
         used = state.trouble.give_back(actor.login)
-    _limit_headers(answer, min(used, limit), limit, next_hour(state.now()))
+    if state.enterprise:
+        answer.headers["X-GitHub-Enterprise-Version"] = state.enterprise
+    else:
+        _limit_headers(answer, min(used, limit), limit, next_hour(state.now()))
+    answer.headers["X-GitHub-Media-Type"] = "github.v3; format=json"
     return answer
 
 
@@ -111,6 +118,8 @@ def _app_of(state: State, token: str) -> App | None:
 
 
 def _handled(state: State, route: Route, parts: dict[str, Any], actor: Actor, app: App | None) -> Response:
+    if state.enterprise and _version(state.enterprise) < _version(_SINCE.get(route.rule, "")):
+        return _error(404, "Not Found")
     if route.app_only and app is None:
         return _error(401, "A JSON web token could not be decoded")
     if app is not None and not route.app_only:
@@ -128,6 +137,10 @@ def _handled(state: State, route: Route, parts: dict[str, Any], actor: Actor, ap
         return _dressed(result)
     except Refused as refused:
         return _error(_STATUS[refused.kind], refused.reason)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".") if part.isdecimal())
 
 
 def _target(state: State, parts: dict[str, Any]) -> tuple[Repo, str]:
@@ -214,7 +227,6 @@ def _limit_headers(answer: Response, used: int, limit: int, reset: int) -> None:
     answer.headers["X-RateLimit-Remaining"] = str(max(0, limit - used))
     answer.headers["X-RateLimit-Reset"] = str(reset)
     answer.headers["X-RateLimit-Resource"] = "core"
-    answer.headers["X-GitHub-Media-Type"] = "github.v3; format=json"
 
 
 def _number(name: str, default: int) -> int:

@@ -72,6 +72,10 @@ class Account:
         """Our login if it was asked before, else empty; never a call."""
         return self._login
 
+    def server_version(self) -> str:
+        """Of the GitHub Enterprise Server that answered last; empty when it is none."""
+        return next((client.server_version for client in self.clients() if client.server_version), "")
+
     def as_app(self) -> Client:
         """The client that speaks as the App itself."""
         return self._app_client

@@ -68,6 +68,13 @@ class Client:
         self._lock = threading.Lock()
         self._calls: Counter[tuple[str, str]] = Counter()
         self._budget = Budget()
+        self._version = ""
+        self._limited = True
+
+    @property
+    def server_version(self) -> str:
+        """Of a GitHub Enterprise Server, as it tells with every answer; empty for github.com, and before it did."""
+        return self._version
 
     def budget(self) -> Budget:
         """What the host last said is left."""
@@ -158,6 +165,8 @@ class Client:
     def _admit(self, verb: str, content: bool) -> None:
         """Whether a call may be made now. Raises HostBusy."""
         self._patience.check()
+        if not self._limited:
+            return
         self._points.take(limiter.READ_POINTS if verb == "GET" else limiter.WRITE_POINTS)
         if content:
             self._content.take()
@@ -174,6 +183,9 @@ class Client:
         with self._lock:
             self._calls["304" if answer.status == 304 else verb, kind_of(path)] += 1
         self._budget = told_budget(answer.headers, "x-ratelimit") or self._budget
+        # A server has limits only where its administrator sets some; then it tells of them as github.com does.
+        self._version = answer.headers.get("x-github-enterprise-version", self._version)[:20]
+        self._limited = not self._version or self._budget.limit is not None
 
     def _requester(self) -> Any:
         here = self._connection

@@ -46,7 +46,9 @@ class Doctor:
         except HostDenied as error:
             yield Finding(Level.PROBLEM, repo.host, str(error), "Check the token or the App's key in the settings.")
             return
-        yield Finding(Level.OK, repo.path, f"{login} can read it")
+        version = self._account.server_version()
+        where = f", on GitHub Enterprise Server {version}" if version else ""
+        yield Finding(Level.OK, repo.path, f"{login} can read it{where}")
         yield from renamed(repo, str(shown.get("full_name") or repo.path))
         yield from self._may_write(repo, shown)
         for branch in wanted.branches or (str(shown.get("default_branch") or "main"),):

@@ -10,10 +10,10 @@ from typing import Final
 from bot.core.events import AccessChanged, CommitTouched, Delivery, Hint
 from bot.core.model import ChangeRef, Home, HostFacts, Permission, RepoRef
 from bot.hosts.github.account import Account
+from bot.hosts.github.addresses import web_root
 from bot.hosts.github.doctor import Doctor
 from bot.hosts.github.hooks import HookPlaces
 from bot.hosts.github.inbox import Webhooks
-from bot.hosts.github.manifest import web_root
 from bot.hosts.github.reads import Reads
 from bot.hosts.github.redelivery import Redelivery
 from bot.hosts.github.reports import Reports

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import requests
 
 from bot.core.errors import HostDenied
 from bot.hosts.answers import bounded, failure, reaching
+from bot.hosts.github.addresses import web_root
 from bot.hosts.github.inbox import EVENTS
 
 PERMISSIONS: Final = {
@@ -40,14 +41,6 @@ class NewApp:
     page: str
     pem: str = field(repr=False)
     webhook_secret: str = field(repr=False)
-
-
-def web_root(api_url: str) -> str:
-    """Where people see the host whose API this is: GHES serves its API below ``/api/v3``, GitHub on ``api.``."""
-    api = urlsplit(api_url)
-    server = api.path.endswith("/api/v3")
-    netloc = api.netloc if server else api.netloc.removeprefix("api.")
-    return f"{api.scheme}://{netloc}{api.path.removesuffix('/api/v3')}"
 
 
 def manifest(name: str, webhook_url: str, redirect_url: str, about: str) -> dict[str, Any]:

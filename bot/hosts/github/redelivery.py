@@ -70,7 +70,7 @@ class Redelivery:
     def _entries(self, log: _Log) -> Iterator[Mapping[str, Any]]:
         """Newest first, back to what was looked at before."""
         until: datetime | None = self._until.get((log.path,))
-        for _, page in zip(range(log.pages), log.client.pages(log.path), strict=False):
+        for _, page in zip(range(log.pages), log.client.pages(log.path, remember=False), strict=False):
             yield from page
             oldest = moment(page[-1].get("delivered_at")) if page else None
             if until is not None and (oldest is None or oldest < until):

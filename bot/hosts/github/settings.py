@@ -8,9 +8,9 @@ from functools import partial
 from typing import Final
 
 from bot.core.rules import HostSettings, SecretRef
+from bot.hosts.github.addresses import DEFAULT_URL, api_address
 from bot.hosts.signing import Secret
 
-DEFAULT_URL: Final = "https://api.github.com"
 PLAN_AGAIN: Final = "plan"
 """Identifier of the button beside our checks, and the command that it stands for."""
 
@@ -52,6 +52,6 @@ def from_operator(settings: HostSettings, secret: Callable[[SecretRef], str], in
         name=settings.name,
         auth=auth,
         webhook_secrets=tuple(partial(secret, ref) for ref in settings.webhook_secrets),
-        api_url=(settings.url or DEFAULT_URL).rstrip("/"),
+        api_url=api_address(settings.url),
         instance=instance,
     )

@@ -45,8 +45,9 @@ def example_payloads() -> list[tuple[str, dict[str, Any]]]:
 class Court:
     """Judges what is said to and by a local host."""
 
-    def __init__(self) -> None:
-        path = octokit("openapi", "generated/api.github.com.json", "HEADGATE_OPENAPI")
+    def __init__(self, of: str = "api.github.com") -> None:
+        env = "HEADGATE_OPENAPI" if of == "api.github.com" else f"HEADGATE_OPENAPI_{of.upper()}"
+        path = octokit("openapi", f"generated/{of}.json", env)
         self._judge = Judge.load(path)
 
     def watch(self, app: Flask) -> Callable[[], list[str]]:
